@@ -1,8 +1,8 @@
 """Prints the path of a Chromium or Chrome for the tests, or an empty line where none can be had.
 
-In this order: the one that ANTIPHON_CHROMIUM names, one installed on the machine or by Playwright before, Debian's package
-where root may install it, Playwright's build downloaded now. Run by scripts/test with the Python of `.venv`; what happens
-is told on standard error.
+In this order: the one that ANTIPHON_CHROMIUM names, one installed on the machine or earlier by Playwright, Debian's
+package where root may install it, Playwright's build downloaded now. Run by scripts/test with the Python of `.venv`;
+what happens is told on standard error.
 """
 
 from __future__ import annotations
