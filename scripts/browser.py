@@ -72,7 +72,7 @@ def from_debian() -> str | None:
     """Debian's Chromium, installed now by root; None where that is not possible."""
     if not debian.can_install():
         return None
-    say("no Chromium here; installing the Debian package chromium")
+    say("no Chromium here; installing the Debian package chromium (this takes a minute or two)")
     return on_this_machine() if debian.install("chromium") else None
 
 

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 
 
 def can_install() -> bool:
@@ -14,14 +15,29 @@ def can_install() -> bool:
 
 
 def install(*packages: str) -> bool:
-    """Install `packages` with apt-get, its own configuration untouched. Returns whether that worked."""
+    """Install `packages` with apt-get, its own configuration untouched; its words are shown only where it fails.
+
+    Returns whether that worked.
+    """
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     # Another apt-get may be running (unattended upgrades on a fresh machine): wait for its lock instead of failing.
-    apt_get = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120"]
-    for command in ([*apt_get, "update"], [*apt_get, "install", "-y", "--no-install-recommends", *packages]):
-        # Progress goes to standard error: a caller may be reading standard output.
-        finished = subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False)
-        # A failed update is no reason to stop: the lists at hand may do.
-        if finished.returncode != 0 and "install" in command:
-            return False
-    return True
+    apt_get = ["apt-get", "-qq", "-o", "DPkg::Lock::Timeout=120", "-o", "Dpkg::Use-Pty=0"]
+    # A failed update is no reason to stop: the lists at hand may do.
+    run([*apt_get, "update"], environment)
+    return run([*apt_get, "install", "-y", "--no-install-recommends", *packages], environment)
+
+
+def run(command: Sequence[str], environment: Mapping[str, str]) -> bool:
+    """Run `command` quietly; where it fails, pass on what it said to standard error and return False."""
+    finished = subprocess.run(
+        command,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        check=False,
+    )
+    if finished.returncode != 0:
+        sys.stderr.buffer.write(finished.stdout)
+        sys.stderr.flush()
+    return finished.returncode == 0
