@@ -113,6 +113,10 @@ from antiphon.protocol.responses import (
     TranscriptionUsage,
     Usage,
 )
+from antiphon.protocol.schema import (
+    CLIENT_EVENT_TYPES,
+    SERVER_EVENT_TYPES,
+)
 from antiphon.protocol.server_events import (
     Conversation,
     ConversationCreated,
@@ -191,9 +195,11 @@ from antiphon.protocol.wire import (
 )
 
 __all__ = [
+    "CLIENT_EVENT_TYPES",
     "MAX_APPEND_BYTES",
     "MAX_EVENT_ID_LENGTH",
     "PARTS_BY_ROLE",
+    "SERVER_EVENT_TYPES",
     "UNSET",
     "AudioConfig",
     "AudioFormat",
