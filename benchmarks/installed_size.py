@@ -1,10 +1,10 @@
 """What Antiphon weighs on disk: fresh virtual environments, wheels only, one for each set of extras; prints a table.
 
-Run: python benchmarks/installed_size.py [PYTHON ...]     (each a Python 3.11 to 3.13; the one that runs this by default)
+Run: python benchmarks/installed_size.py [PYTHON ...]   (each a Python 3.11 to 3.13; by default the one that runs this)
 
 Counted are the bytes of all files in site-packages, compiled `.pyc` included, without pip itself. Installing with
-`--only-binary=:all:` is a part of the measurement: it fails where anything would need a compiler. Limits are the project's
-promise: the program ends with an error where one is exceeded, or where torch was installed.
+`--only-binary=:all:` is a part of the measurement: it fails where anything would need a compiler. The limits are the
+project's promise: the program ends with an error where one is exceeded, or where torch was installed.
 """
 
 from __future__ import annotations
