@@ -1,0 +1,98 @@
+"""What the server asks of whoever answers its calls: today the embedded engine, in the same process.
+
+These are shapes only. The server never imports the engine, so a test (or an upstream) can stand in its place.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from antiphon.protocol import ErrorDetail, ErrorEvent, SessionConfig, encode, new_id
+
+if TYPE_CHECKING:
+    from antiphon.engine.stages import StageDescription
+
+LinkKind = Literal["websocket", "webrtc"]
+CallKind = Literal["realtime", "transcription"]
+
+
+class Link(Protocol):
+    """How an answered call reaches its peer. All methods return at once and are called on the event loop.
+
+    max_event_bytes: the longest message that the peer takes (a data channel has such a limit), None for none.
+    """
+
+    kind: LinkKind
+    max_event_bytes: int | None
+
+    def send_event(self, data: str) -> None: ...
+
+    def send_audio(self, pcm: bytes) -> None:
+        """24 kHz PCM, on WebRTC only: on a WebSocket audio travels inside events."""
+        ...
+
+    def end_audio(self) -> None: ...
+
+    def flush_audio(self) -> None: ...
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin closing. code: a WebSocket close code; WebRTC has only the reason."""
+        ...
+
+
+class AnsweredCall(Protocol):
+    """One call. `run` owns everything that works for it and returns when the call is over and cleaned up."""
+
+    id: str
+
+    def receive_event(self, data: str | bytes) -> None: ...
+
+    def receive_audio(self, pcm: bytes) -> None: ...
+
+    def audio_played(self, samples: int) -> None: ...
+
+    def opened(self) -> None: ...
+
+    def hang_up(self, reason: str) -> None: ...
+
+    async def run(self) -> None: ...
+
+
+class Description(Protocol):
+    """What answers, stage by stage."""
+
+    @property
+    def recognizer(self) -> StageDescription: ...
+    @property
+    def model(self) -> StageDescription: ...
+    @property
+    def voice(self) -> StageDescription: ...
+    @property
+    def detector(self) -> StageDescription: ...
+    @property
+    def vision(self) -> StageDescription | None: ...
+
+
+class Answerer(Protocol):
+    """Whoever answers calls."""
+
+    async def start(self) -> None: ...
+
+    async def aclose(self) -> None: ...
+
+    def describe(self) -> Description: ...
+
+    def open_call(
+        self, link: Link, *, model: str | None, session: SessionConfig | None = None, kind: CallKind = "realtime"
+    ) -> AnsweredCall: ...
+
+
+def expiry_message(max_seconds: float) -> str:
+    """What the hosted Realtime API says when it ends a session for its length, in its words."""
+    return f"Your session hit the maximum duration of {max_seconds / 60:g} minutes."
+
+
+def session_expired(max_seconds: float) -> str:
+    """The last event of a call that has lasted as long as it may."""
+    detail = ErrorDetail(type="invalid_request_error", code="session_expired", message=expiry_message(max_seconds))
+    return encode(ErrorEvent(event_id=new_id("event"), error=detail))

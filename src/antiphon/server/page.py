@@ -1,0 +1,71 @@
+"""The web page's files, from the package or from a folder of one's own. What is in them is `web/`'s business."""
+
+from __future__ import annotations
+
+from pathlib import Path, PurePosixPath
+
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
+
+MEDIA_TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".mjs": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".json": "application/json",
+    ".webmanifest": "application/manifest+json",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".webp": "image/webp",
+    ".ico": "image/vnd.microsoft.icon",
+    ".woff2": "font/woff2",
+    ".txt": "text/plain; charset=utf-8",
+    ".wasm": "application/wasm",
+}
+"""Every kind of file that is served, and no other: types never depend on the machine's own table, which under
+`nosniff` would decide whether a script runs."""
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+        "media-src 'self' blob: mediastream:; font-src 'self'; connect-src 'self'; worker-src 'self'; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+    ),
+    "Permissions-Policy": "microphone=(self), camera=(self), geolocation=(), display-capture=(), usb=(), payment=()",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    # Kept by the browser, but asked for again each time: a new version is seen at once, an old one costs a 304.
+    "Cache-Control": "no-cache",
+}
+
+
+class Page(StaticFiles):
+    """The files of one folder, each with the page's security headers. Hidden files and unknown kinds do not exist."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(directory=folder, html=True)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            raise HTTPException(404)
+        await super().__call__(scope, receive, send)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        name = PurePosixPath(path)
+        if any(part.startswith(".") and part != "." for part in name.parts):
+            raise HTTPException(404)
+        if path != "." and name.suffix not in MEDIA_TYPES:
+            # A folder's name, or a kind that is not served: one answer for both, and no redirect that would tell.
+            raise HTTPException(404)
+        response = await super().get_response("index.html" if path == "." else path, scope)
+        response.headers.update(HEADERS)
+        if response.status_code in (200, 206):
+            response.headers["Content-Type"] = MEDIA_TYPES[".html" if path == "." else name.suffix]
+        return response
+
+
+def packaged_page() -> Path:
+    """The folder of the page that comes with Antiphon."""
+    return Path(__file__).parent.parent / "web"
