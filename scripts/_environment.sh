@@ -33,5 +33,6 @@ find_python() {
 # prepare_environment PART...: .venv holds the project with these extras and dependency groups, or the script ends here.
 prepare_environment() {
     find_python || exit 1
-    "$PYTHON" -I "$ROOT/scripts/environment.py" "$@" || exit 1
+    # -E and -s: nothing of the caller's PYTHONPATH or user packages gets in.
+    "$PYTHON" -E -s "$ROOT/scripts/environment.py" "$@" || exit 1
 }

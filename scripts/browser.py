@@ -1,8 +1,8 @@
 """Prints the path of a Chromium or Chrome for the tests, or an empty line where none can be had.
 
-In this order: what the tests would find by themselves (tests/chromium.py), Debian's package where root may install it, and
-Playwright's own build, downloaded now. Run by scripts/test with the Python of `.venv`; what happens is told on standard
-error.
+In this order: what the tests would find by themselves (tests/chromium.py), Debian's package where root may install it,
+and Playwright's own build, downloaded now. Run by scripts/test with the Python of `.venv` and tests/ on its path; what
+happens is told on standard error.
 """
 
 from __future__ import annotations
@@ -10,11 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from pathlib import Path
 
-# Python runs this isolated (-I): see environment.py.
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests")]
 import debian
 from chromium import find_chromium
 

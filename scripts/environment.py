@@ -23,8 +23,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NoReturn
 
-# Python runs this isolated (-I), so that nothing of the caller's PYTHONPATH gets in: only the neighbours here do.
-sys.path.insert(0, str(Path(__file__).resolve().parent))
 import debian
 
 ROOT = Path(__file__).resolve().parent.parent
