@@ -134,7 +134,9 @@ class RecognizerStream(Protocol):
 
 
 class Recognizer(Stage, Protocol):
-    def open(self, *, language: str | None = None, prompt: str | None = None, hints: Sequence[str] = ()) -> RecognizerStream:
+    def open(
+        self, *, language: str | None = None, prompt: str | None = None, hints: Sequence[str] = ()
+    ) -> RecognizerStream:
         """Begin one utterance; returns at once (waiting for a free worker happens in `feed`).
 
         language: ISO-639-1 such as "en", or None. prompt: the session's free-text transcription prompt.

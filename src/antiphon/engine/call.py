@@ -1,0 +1,273 @@
+"""One call: a session and everything that it sets in motion. The driver of `Session`, on asyncio.
+
+It carries out effects in order, and owns the tasks behind them: one for the voice detector, one for each utterance that
+is being recognised, one for each response. When the call ends, all of them have ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Literal, Protocol
+
+from antiphon.engine.answer import make_answer
+from antiphon.engine.effects import (
+    AbandonRecognition,
+    Close,
+    DetectVoice,
+    Effect,
+    EndAudio,
+    FeedRecognition,
+    FinishRecognition,
+    FlushAudio,
+    Generate,
+    OpenRecognition,
+    PlayAudio,
+    ResetVoice,
+    Send,
+    StopGenerating,
+)
+from antiphon.engine.fitting import fit
+from antiphon.engine.session import Session
+from antiphon.engine.stages import (
+    LanguageModel,
+    ModelDone,
+    Recognizer,
+    Synthesizer,
+    ToolCallDelta,
+    Transcript,
+    VoiceDetector,
+    WordMark,
+)
+from antiphon.engine.utterances import Utterances
+
+logger = logging.getLogger("antiphon.engine")
+
+_LARGEST_FEED = 24_000 * 2
+"""Bytes of PCM given to the voice detector at once: a second, so that its answers come steadily."""
+
+
+class Link(Protocol):
+    """How a call reaches its peer. All methods are called on the event loop and return at once.
+
+    max_event_bytes: the largest event that the peer can take, or None. The audio methods are for media links only.
+    """
+
+    @property
+    def kind(self) -> Literal["websocket", "webrtc"]: ...
+    @property
+    def max_event_bytes(self) -> int | None: ...
+    def send_event(self, data: str) -> None: ...
+    def send_audio(self, pcm: bytes) -> None: ...
+    def end_audio(self) -> None: ...
+    def flush_audio(self) -> None: ...
+    def close(self, code: int, reason: str) -> None: ...
+
+
+class Call:
+    """A running session. Made by `Engine.open_call`; `run` must be awaited, and returns when everything has ended.
+
+    id: "sess_…" or, for a WebRTC call, "rtc_…".
+    """
+
+    def __init__(
+        self,
+        call_id: str,
+        link: Link,
+        session: Session,
+        *,
+        detector: VoiceDetector,
+        recognizer: Recognizer,
+        model: LanguageModel,
+        synthesizer: Synthesizer,
+        clock: Callable[[], float],
+    ) -> None:
+        self.id = call_id
+        self.session = session
+        self._link = link
+        self._model = model
+        self._synthesizer = synthesizer
+        self._clock = clock
+        self._voice = detector.open()
+        self._heard: asyncio.Queue[bytes | None] = asyncio.Queue()  # bounded by the session's input buffer
+        self._utterances = Utterances(recognizer, self._spawn, self)
+        self._answers: dict[str, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._over = asyncio.Event()
+
+    # ── what the peer's side calls ────────────────────────────────────────────────────────────────────────────────
+
+    def opened(self) -> None:
+        """The peer can receive events now."""
+        if not self.session.closed:
+            self.session.open(self._clock())
+            self._spawn(self._detect())
+            self._carry_out()
+
+    def receive_event(self, data: str | bytes) -> None:
+        """One message from the peer, as it came."""
+        self.session.receive(data, self._clock())
+        self._carry_out()
+
+    def receive_audio(self, pcm: bytes) -> None:
+        """Audio from the peer's media channel: 24 kHz int16 mono."""
+        self.session.hear(pcm)
+        self._carry_out()
+
+    def audio_played(self, samples: int) -> None:
+        """So many samples of the sent audio have left since the last flush."""
+        self.session.played(samples, self._clock())
+        self._carry_out()
+
+    def hang_up(self, reason: str) -> None:
+        """End the call. Ending it twice is ending it once."""
+        self.session.close(self._clock(), reason=reason)
+        self._carry_out()
+
+    async def run(self) -> None:
+        """Wait for the end of the call, then end all that belongs to it."""
+        try:
+            await self._over.wait()
+        finally:
+            self.hang_up("cancelled")
+            if self._timer is not None:
+                self._timer.cancel()
+            for task in self._tasks:
+                task.cancel()
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+            self._voice.close()
+
+    # ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _carry_out(self) -> None:
+        for effect in self.session.take_effects():
+            self._do(effect)
+        self._set_timer()
+
+    def _do(self, effect: Effect) -> None:
+        match effect:
+            case Send(event):
+                self._link.send_event(fit(event, self._link.max_event_bytes))
+            case DetectVoice(pcm):
+                self._heard.put_nowait(pcm)
+            case ResetVoice():
+                self._heard.put_nowait(None)
+            case PlayAudio(pcm):
+                self._link.send_audio(pcm)
+            case EndAudio():
+                if self._link.kind == "webrtc":
+                    self._link.end_audio()
+            case FlushAudio():
+                self._link.flush_audio()
+            case OpenRecognition():
+                self._utterances.open(effect)
+            case FeedRecognition(item_id, pcm):
+                self._utterances.feed(item_id, pcm)
+            case FinishRecognition(item_id):
+                self._utterances.finish(item_id)
+            case AbandonRecognition(item_id):
+                self._utterances.abandon(item_id)
+            case Generate():
+                task = self._spawn(make_answer(effect, self._model, self._synthesizer, self))
+                self._answers[effect.response_id] = task
+                task.add_done_callback(lambda _task: self._answers.pop(effect.response_id, None))
+            case StopGenerating(response_id):
+                if (answering := self._answers.pop(response_id, None)) is not None:
+                    answering.cancel()
+            case Close(code, reason):
+                self._link.close(code, reason)
+                self._over.set()
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            # A stage that breaks its promise must not leave the caller in a call that hears nothing.
+            logger.error("call %s: a task failed", self.id, exc_info=error)
+            self.session.close(self._clock(), 1011, "internal error")
+            self._carry_out()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self.session.next_timeout()
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_later(max(0.0, due - self._clock()), self._tick)
+
+    def _tick(self) -> None:
+        self.session.tick(self._clock())
+        self._carry_out()
+
+    # ── the voice detector ────────────────────────────────────────────────────────────────────────────────────────
+
+    async def _detect(self) -> None:
+        while True:
+            pcm = await self._heard.get()
+            if pcm is None:
+                self._voice.reset()
+                continue
+            gathered = bytearray(pcm)
+            while len(gathered) < _LARGEST_FEED and not self._heard.empty():
+                more = self._heard.get_nowait()
+                if more is None:
+                    # What was gathered belongs to the time before the reset.
+                    await self._feed_detector(bytes(gathered))
+                    gathered.clear()
+                    self._voice.reset()
+                    continue
+                gathered += more
+            if gathered:
+                await self._feed_detector(bytes(gathered))
+
+    async def _feed_detector(self, pcm: bytes) -> None:
+        windows = await self._voice.feed(pcm)
+        if windows:
+            self.session.voice(windows, self._clock())
+            self._carry_out()
+
+    # ── what the recognizer reports ───────────────────────────────────────────────────────────────────────────────
+
+    def utterance_hypothesis(self, item_id: str, text: str) -> None:
+        self.session.hypothesis(item_id, text)
+        self._carry_out()
+
+    def utterance_text(self, item_id: str, transcript: Transcript) -> None:
+        self.session.recognized(item_id, transcript, self._clock())
+        self._carry_out()
+
+    def utterance_failed(self, item_id: str, message: str) -> None:
+        self.session.recognition_failed(item_id, message, self._clock())
+        self._carry_out()
+
+    # ── what an answer reports (see `answer.Sink`) ────────────────────────────────────────────────────────────────
+
+    def answer_text(self, response_id: str, delta: str) -> None:
+        self.session.generated_text(response_id, delta)
+        self._carry_out()
+
+    def answer_call(self, response_id: str, delta: ToolCallDelta) -> None:
+        self.session.generated_call(response_id, delta)
+        self._carry_out()
+
+    def answer_speech(self, response_id: str, pcm: bytes, marks: Sequence[WordMark]) -> None:
+        self.session.generated_speech(response_id, pcm, marks, self._clock())
+        self._carry_out()
+
+    def answer_done(self, response_id: str, outcome: ModelDone) -> None:
+        self.session.generation_done(response_id, outcome, self._clock())
+        self._carry_out()
+
+    def answer_failed(self, response_id: str, message: str) -> None:
+        self.session.generation_failed(response_id, message, self._clock())
+        self._carry_out()
+
+    def pending_audio_ms(self) -> float:
+        return self.session.responding.pending_audio_ms
