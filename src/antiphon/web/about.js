@@ -1,0 +1,50 @@
+// @ts-check
+/** What answers, as the server tells it (`GET about`), so that nobody takes the embedded defaults for more than they are. */
+import { element } from "./transcript-view.js";
+import { word } from "./words.js";
+
+/**
+ * @typedef {{name: string, summary: string, improve?: string|null}} Stage
+ * @typedef {Record<string, any> & {name?: string, version?: string}} About
+ */
+
+const STAGES = ["recognizer", "model", "voice", "vision"];
+const PATIENCE_MS = 60_000; // a server that still loads its models answers when it has them
+
+/**
+ * @param {string} base
+ * @returns {Promise<About|null>} null: it could not be read
+ */
+export async function fetchAbout(base) {
+  try {
+    const response = await fetch(new URL("about", base), { signal: AbortSignal.timeout(PATIENCE_MS) });
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+/** @param {HTMLElement} list  a <dl> @param {About|null} about */
+export function drawAbout(list, about) {
+  if (!about) {
+    list.replaceChildren(element("p", "about-failed", word("about_failed")));
+    return;
+  }
+  const rows = [];
+  for (const key of STAGES) {
+    const stage = /** @type {Stage|null|undefined} */ (about[key]);
+    if (!stage) continue;
+    const row = document.createElement("div");
+    row.dataset.stage = key;
+    const what = element("dd", "");
+    what.append(element("span", "about-name", stage.name), stage.summary ? ` · ${stage.summary}` : "");
+    row.append(element("dt", "", word(`about_${key}`)), what);
+    if (stage.improve) {
+      const details = document.createElement("details");
+      details.append(element("summary", "", word("about_improve")), element("p", "", stage.improve));
+      row.append(details);
+    }
+    rows.push(row);
+  }
+  list.replaceChildren(...rows);
+}

@@ -1,0 +1,50 @@
+// @ts-check
+/** The keyboard: M mutes, Space held talks while muted, Esc interrupts, / goes to the text, ? shows the keys. */
+import { byId } from "./page.js";
+
+/**
+ * @param {{interrupt: () => void, toggleMute: () => void, setMuted: (isMuted: boolean) => void, isMuted: () => boolean, focusText: () => void}} actions
+ */
+export function bindKeys(actions) {
+  let isHolding = false;
+  const release = () => {
+    if (isHolding) actions.setMuted(true);
+    isHolding = false;
+  };
+
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || document.querySelector("dialog[open]")) return;
+    if (event.key === "Escape") {
+      if (event.target instanceof HTMLElement && isTyping(event.target)) event.target.blur();
+      actions.interrupt();
+      return;
+    }
+    if (event.repeat && event.code !== "Space") return;
+    if (event.target instanceof HTMLElement && isTyping(event.target)) return;
+    // By place where it is a letter: М on a Russian keyboard is another character on the same cap.
+    if (event.code === "KeyM") actions.toggleMute();
+    else if (event.key === "/" || (event.code === "Slash" && !event.shiftKey)) {
+      event.preventDefault();
+      actions.focusText();
+    } else if (event.key === "?") /** @type {HTMLDialogElement} */ (byId("keys")).showModal();
+    else if (event.code === "Space" && !isButton(event.target)) {
+      event.preventDefault(); // no scrolling while it is held
+      if (!event.repeat && actions.isMuted()) {
+        isHolding = true;
+        actions.setMuted(false);
+      }
+    }
+  });
+  addEventListener("keyup", (event) => event.code === "Space" && release());
+  addEventListener("blur", release);
+}
+
+/** @param {HTMLElement} element */
+function isTyping(element) {
+  return element.matches("input, textarea, [contenteditable]");
+}
+
+/** Space presses a focused button; that must stay so. @param {EventTarget|null} target */
+function isButton(target) {
+  return target instanceof HTMLElement && target.closest("button, summary, a") !== null;
+}

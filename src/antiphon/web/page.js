@@ -1,0 +1,141 @@
+// @ts-check
+/** The page around the transcript: labels, the two states it shows (`data-` attributes, read by the CSS), notices, figures. */
+import { language, word } from "./words.js";
+
+/** @param {string} id @returns {HTMLElement} */
+export function byId(id) {
+  const found = document.getElementById(id);
+  if (!found) throw new Error(`index.html has no #${id}`);
+  return found;
+}
+
+/** Puts the words of the current language where index.html names them. */
+export function drawWords() {
+  document.documentElement.lang = language();
+  for (const node of document.querySelectorAll("[data-word]")) node.textContent = word(node.getAttribute("data-word") ?? "");
+  for (const node of document.querySelectorAll("[data-label]")) {
+    const label = word(node.getAttribute("data-label") ?? "");
+    node.setAttribute("aria-label", label);
+    if (node instanceof HTMLButtonElement) node.title = label;
+  }
+  for (const node of document.querySelectorAll("[data-placeholder]")) {
+    node.setAttribute("placeholder", word(node.getAttribute("data-placeholder") ?? ""));
+  }
+  byId("language").textContent = word("language");
+  byId("language").lang = language() === "en" ? "ru" : "en";
+  byId("language").title = word("language_name");
+  byId("language").setAttribute("aria-label", word("language_name"));
+}
+
+/**
+ * @typedef {"idle"|"connecting"|"listening"|"heard"|"thinking"|"speaking"|"ended"|"failed"} Phase
+ * @typedef {"off"|"on"|"muted"|"none"} Mic  none: a call without one
+ * @typedef {"off"|"connecting"|"on"|"shaky"} Line
+ * @param {{phase: Phase, mic: Mic, line: Line, hasTranscript: boolean}} state
+ */
+export function drawState({ phase, mic, line, hasTranscript }) {
+  const root = document.documentElement;
+  const isInCall = line !== "off";
+  const changed = root.dataset.phase !== phase;
+  Object.assign(root.dataset, { phase, mic, line, view: isInCall || hasTranscript ? "call" : "before" });
+
+  byId("mark-word").textContent = word(markWord(phase, mic, line));
+  byId("line-word").textContent = word(`line_${line}`);
+  byId("hint").textContent = word(mic === "none" ? "say_typing" : "say_something");
+  byId("hint").hidden = hasTranscript || line !== "on";
+
+  const start = byId("start");
+  start.textContent = word(phase === "failed" ? "start_again" : "start");
+  const call = byId("call");
+  call.dataset.kind = isInCall ? "end" : "start";
+  call.textContent = word(isInCall ? (line === "connecting" ? "cancel" : "end") : hasTranscript || phase !== "idle" ? "start_again" : "start");
+
+  const mute = /** @type {HTMLButtonElement} */ (byId("mute"));
+  const name = mic === "none" ? "add_microphone" : mic === "muted" ? "unmute" : "mute";
+  mute.disabled = line === "off" || (mic === "none" && line === "connecting");
+  mute.setAttribute("aria-pressed", String(mic === "muted" || mic === "none"));
+  mute.setAttribute("aria-label", word(name));
+  mute.title = word(name);
+  byId("mute-word").textContent = word(`${name}_short`);
+  if (changed && (phase === "ended" || phase === "failed")) byId("line-ms").textContent = "";
+}
+
+/** @param {Phase} phase @param {Mic} mic @param {Line} line */
+function markWord(phase, mic, line) {
+  if (line === "shaky") return "phase_shaky";
+  if (phase === "listening" && mic === "muted") return "phase_muted";
+  if (phase === "listening" && mic === "none") return "phase_typing";
+  return `phase_${phase}`;
+}
+
+/**
+ * @param {{key: string, detail?: string, isBad?: boolean, action?: {key: string, run: () => void}}|null} notice
+ */
+export function drawNotice(notice) {
+  const box = byId("notice");
+  box.hidden = notice === null;
+  if (!notice) return;
+  box.dataset.kind = notice.isBad ? "bad" : "warn";
+  const words = byId("notice-words");
+  words.textContent = word(notice.key);
+  if (notice.detail) {
+    const detail = document.createElement("span");
+    detail.className = "detail";
+    detail.textContent = notice.detail;
+    words.append(detail);
+  }
+  const action = byId("notice-action");
+  action.hidden = !notice.action;
+  action.textContent = notice.action ? word(notice.action.key) : "";
+  action.onclick = notice.action?.run ?? null;
+}
+
+/** @param {import("./link.js").Link|null} link */
+export function drawLink(link) {
+  const number = new Intl.NumberFormat(language(), { maximumFractionDigits: 1 });
+  const roundTrip = link?.roundTripMs == null ? null : `${number.format(link.roundTripMs)} ${word("ms")}`;
+  byId("line-ms").textContent = roundTrip ?? "";
+  byId("link-round-trip").textContent = roundTrip ?? "–";
+  byId("link-loss").textContent = link?.lossPercent == null ? "–" : `${number.format(link.lossPercent)} %`;
+}
+
+const BAR = 10;
+const BAR_GAP = 3;
+const BARS_HEIGHT = 40;
+
+/** How long each answer took: the last one as a figure, all as bars. @param {import("./activity.js").Activity["answers"]} answers */
+export function drawAnswers(answers) {
+  const box = byId("turns");
+  const last = answers.at(-1);
+  if (!last) {
+    box.replaceChildren(paragraph("", word("turns_none")));
+    return;
+  }
+  const number = new Intl.NumberFormat(language());
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", `0 0 ${24 * (BAR + BAR_GAP)} ${BARS_HEIGHT}`);
+  svg.setAttribute("preserveAspectRatio", "xMinYMax meet");
+  svg.setAttribute("aria-hidden", "true");
+  const slowest = Math.max(1000, ...answers.map((answer) => answer.ms));
+  answers.forEach(({ ms }, index) => {
+    const bar = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    const height = Math.max(2, (BARS_HEIGHT * ms) / slowest);
+    for (const [name, value] of Object.entries({ x: index * (BAR + BAR_GAP), y: BARS_HEIGHT - height, width: BAR, height, rx: 2 })) {
+      bar.setAttribute(name, String(value));
+    }
+    svg.append(bar);
+  });
+  box.replaceChildren(
+    paragraph("turns-now figures", `${number.format(Math.round(last.ms))} ${word("ms")}`),
+    paragraph("", word(last.kind === "spoken" ? "turn_spoken" : "turn_typed")),
+    svg,
+  );
+}
+
+/** @param {string} className @param {string} text */
+function paragraph(className, text) {
+  const made = document.createElement("p");
+  made.className = className;
+  made.textContent = text;
+  return made;
+}

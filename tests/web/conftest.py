@@ -1,0 +1,55 @@
+"""One browser and one scripted server for all tests of the page; a new page, microphone allowed, for each."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest_asyncio
+from chromium import launch_arguments, require_chromium
+from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+from web.scripted_peer import ScriptedServer, scripted_server
+
+# Without it a page may ask, and each test says whether it is allowed.
+ASKS = [argument for argument in launch_arguments() if argument != "--use-fake-ui-for-media-stream"]
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def browser() -> AsyncIterator[Browser]:
+    path = require_chromium()
+    async with async_playwright() as playwright:
+        browser = await playwright.chromium.launch(executable_path=path, args=ASKS)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def one_server() -> AsyncIterator[ScriptedServer]:
+    async with scripted_server() as server:
+        yield server
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def server(one_server: ScriptedServer) -> AsyncIterator[ScriptedServer]:
+    yield one_server
+    await one_server.reset()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
+    """The page, opened. Whatever it writes to the console as an error (a blocked style, an exception) fails the test."""
+    context = await browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
+    await context.grant_permissions(["microphone"])
+    page = await context.new_page()
+    complaints: list[str] = []
+
+    def complain(message: ConsoleMessage) -> None:
+        # The browser itself logs each refused request; that is what such a test asks for.
+        if message.type == "error" and "Failed to load resource" not in message.text:
+            complaints.append(message.text)
+
+    page.on("console", complain)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.goto(server.base_url)
+    yield page
+    await context.close()
+    assert complaints == []

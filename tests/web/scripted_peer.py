@@ -1,0 +1,219 @@
+"""The other side of the page, played: a small server with a real WebRTC peer, whose every event a test sends itself.
+
+The page's own files are served exactly as the product serves them (same headers, same content security policy); nothing in
+the page is replaced. What the engine does with a call is tested elsewhere.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import math
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError
+from av import AudioFrame
+from live_server import live_app
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from antiphon.server.page import Page, packaged_page
+
+RATE = 48_000
+FRAME = 960  # samples, 20 ms
+
+ABOUT: dict[str, Any] = {
+    "name": "antiphon",
+    "version": "0.1.0",
+    "recognizer": {
+        "name": "pocketsphinx",
+        "summary": "short, clear English",
+        "improve": "Start with --stt URL to use any server that speaks /v1/audio/transcriptions.",
+        "embedded": True,
+    },
+    "model": {
+        "name": "embedded",
+        "summary": "no language model yet: it repeats what it heard and calls tools",
+        "improve": "Start with --llm URL --llm-model NAME. An Ollama on this machine is found by itself.",
+        "embedded": True,
+    },
+    "voice": {"name": "espeak-ng", "summary": "a plain voice, many languages", "improve": None, "embedded": True},
+    "detector": {"name": "silero", "summary": "hears when you begin and stop", "improve": None, "embedded": True},
+    "vision": {"name": "measured", "summary": "size, light and colours of a photo", "improve": None, "embedded": True},
+}
+
+
+class Tone(MediaStreamTrack):
+    """A 440 Hz tone, paced in real time. amplitude: 0 to 1, may change while it plays."""
+
+    kind = "audio"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.amplitude = 0.0
+        self._sent = 0
+        self._began: float | None = None
+
+    async def recv(self) -> AudioFrame:
+        loop = asyncio.get_running_loop()
+        self._began = self._began or loop.time()
+        await asyncio.sleep(max(0.0, self._began + self._sent / RATE - loop.time()))
+        time = (self._sent + np.arange(FRAME)) / RATE
+        tone = (np.sin(2 * math.pi * 440 * time) * self.amplitude * 32767).astype(np.int16)
+        frame = AudioFrame.from_ndarray(tone.reshape(1, -1), format="s16", layout="mono")
+        frame.sample_rate, frame.pts, frame.time_base = RATE, self._sent, Fraction(1, RATE)
+        self._sent += FRAME
+        return frame
+
+
+@dataclass(eq=False)
+class ScriptedCall:
+    """One call that the page made. received: its client events, oldest first. loudest: RMS of its microphone, 0 to 1."""
+
+    id: str
+    connection: RTCPeerConnection
+    tone: Tone = field(default_factory=Tone)
+    received: list[dict[str, Any]] = field(default_factory=list)
+    longest_message: int = 0
+    loudest: float = 0.0
+    hung_up: asyncio.Event = field(default_factory=asyncio.Event)
+    _channel: RTCDataChannel | None = None
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+    _listening: asyncio.Task[None] | None = None
+
+    async def answer(self, offer: str, *, confirms: bool) -> str:
+        @self.connection.on("datachannel")
+        def opened(channel: RTCDataChannel) -> None:
+            self._channel = channel
+            self.send({"type": "session.created", "session": {"type": "realtime"}})
+
+            @channel.on("message")
+            async def message(data: str) -> None:
+                self.longest_message = max(self.longest_message, len(data))
+                event = json.loads(data)
+                if event["type"] == "session.update" and confirms:
+                    detection = {"type": "server_vad", "silence_duration_ms": 500}
+                    session = {**event["session"], "audio": {"input": {"turn_detection": detection}}}
+                    self.send({"type": "session.updated", "session": session})
+                async with self._news:
+                    self.received.append(event)
+                    self._news.notify_all()
+
+        @self.connection.on("track")
+        def track(incoming: MediaStreamTrack) -> None:
+            self._listening = asyncio.create_task(self._listen(incoming))
+
+        self.connection.addTrack(self.tone)
+        await self.connection.setRemoteDescription(RTCSessionDescription(offer, "offer"))
+        await self.connection.setLocalDescription(await self.connection.createAnswer())
+        return self.connection.localDescription.sdp
+
+    async def _listen(self, track: MediaStreamTrack) -> None:
+        with contextlib.suppress(MediaStreamError):
+            while True:
+                frame = await track.recv()
+                assert isinstance(frame, AudioFrame)
+                samples = frame.to_ndarray().astype(np.float64) / 32768
+                self.loudest = max(self.loudest, float(np.sqrt(np.mean(samples**2))))
+
+    def send(self, *events: dict[str, Any]) -> None:
+        assert self._channel is not None, "the data channel is not open"
+        for number, event in enumerate(events):
+            self._channel.send(json.dumps({"event_id": f"event_{number}", **event}))
+
+    async def expect(self, kind: str, *, nth: int = 1, seconds: float = 10) -> dict[str, Any]:
+        """The nth event of that type that the page has sent, waiting for it."""
+
+        def found() -> list[dict[str, Any]]:
+            return [event for event in self.received if event["type"] == kind]
+
+        async with asyncio.timeout(seconds), self._news:
+            await self._news.wait_for(lambda: len(found()) >= nth)
+        return found()[nth - 1]
+
+    def kinds(self) -> list[str]:
+        return [event["type"] for event in self.received]
+
+    async def close(self) -> None:
+        await self.connection.close()
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
+
+
+class ScriptedServer:
+    """Serves the page and plays its calls. refuse_with: (status, error) answers every offer with that error."""
+
+    def __init__(self) -> None:
+        self.base_url = ""
+        self.calls: list[ScriptedCall] = []
+        self.refuse_with: tuple[int, dict[str, Any]] | None = None
+        self.answers = asyncio.Event()  # clear: offers wait
+        self.answers.set()
+        self.confirms_updates = True
+        self.asked = asyncio.Event()
+        self.app = Starlette(
+            routes=[
+                Route("/about", self._about),
+                Route("/v1/realtime/calls", self._open, methods=["POST"]),
+                Route("/v1/realtime/calls/{call_id}/hangup", self._hang_up, methods=["POST"]),
+                Mount("/", Page(packaged_page())),
+            ]
+        )
+
+    @property
+    def call(self) -> ScriptedCall:
+        return self.calls[-1]
+
+    async def reset(self) -> None:
+        for call in self.calls:
+            await call.close()
+        self.calls.clear()
+        self.refuse_with = None
+        self.confirms_updates = True
+        self.answers.set()
+        self.asked.clear()
+
+    async def _about(self, _request: Request) -> Response:
+        return JSONResponse(ABOUT)
+
+    async def _open(self, request: Request) -> Response:
+        offer = (await request.body()).decode()
+        self.asked.set()
+        await self.answers.wait()
+        if self.refuse_with is not None:
+            status, error = self.refuse_with
+            return JSONResponse({"error": error}, status)
+        assert request.headers["content-type"] == "application/sdp"
+        call = ScriptedCall(f"rtc_{len(self.calls) + 1}", RTCPeerConnection())
+        self.calls.append(call)
+        answer = await call.answer(offer, confirms=self.confirms_updates)
+        location = f"/v1/realtime/calls/{call.id}"
+        return Response(answer, 201, {"Location": location}, media_type="application/sdp")
+
+    async def _hang_up(self, request: Request) -> Response:
+        call_id = request.path_params["call_id"]
+        for call in self.calls:
+            if call.id == call_id:
+                call.hung_up.set()
+        return Response(status_code=200)
+
+
+@contextlib.asynccontextmanager
+async def scripted_server() -> AsyncIterator[ScriptedServer]:
+    server = ScriptedServer()
+    async with live_app(server.app) as base_url:
+        server.base_url = base_url
+        try:
+            yield server
+        finally:
+            server.answers.set()
+            await server.reset()
