@@ -1,0 +1,128 @@
+"""The data channel of one call: messages both ways, in order, bounded. SCTP itself is aiortc's.
+
+aiortc's receiving side trusts its peer; the subclass here does not: a message larger than we announced, more channels
+than one call needs, or a packet that breaks a rule ends the call instead of growing memory or raising in a task.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+from typing import Any, Final
+
+from aiortc import RTCDataChannel, RTCDtlsTransport, RTCSctpTransport
+from aiortc.rtcsctptransport import RTCSctpCapabilities
+
+from antiphon.rtc.settings import EventTooLarge
+
+logger = logging.getLogger(__name__)
+
+_MAX_CHANNELS: Final = 16
+
+
+class GuardedSctp(RTCSctpTransport):
+    """SCTP that bounds what a peer can make us hold. on_violation: called with a reason, once or more."""
+
+    def __init__(self, dtls: RTCDtlsTransport, *, max_message: int, on_violation: Callable[[str], None]) -> None:
+        super().__init__(dtls)
+        # The window must hold one whole message, and what is on its way behind it.
+        self._advertised_rwnd = 2 * max_message + 64 * 1024
+        self._on_violation = on_violation
+
+    async def _handle_data(self, data: bytes) -> None:
+        try:
+            await super()._handle_data(data)
+        except ConnectionError:
+            raise
+        except Exception as error:
+            logger.debug("SCTP gave up on a packet", exc_info=error)
+            self._on_violation("the peer broke the data channel's protocol")
+            return
+        if self._advertised_rwnd < 0:
+            self._on_violation("the peer sent a message larger than was announced")
+        elif len(self._data_channels) > _MAX_CHANNELS:
+            self._on_violation("the peer opened too many data channels")
+
+
+class EventChannel:
+    """The first data channel that the peer opens, whatever its label. Belongs to its transport.
+
+    Messages queued before it opens leave in order when it does. max_queue_bytes bounds what waits in all; beyond it,
+    on_failure is told, and the message is dropped.
+    """
+
+    def __init__(
+        self,
+        dtls: RTCDtlsTransport,
+        *,
+        peer_max_message: int,
+        max_message: int,
+        max_queue_bytes: int,
+        on_open: Callable[[], None],
+        on_message: Callable[[str | bytes], None],
+        on_failure: Callable[[str], None],
+    ) -> None:
+        self.max_message_size: Final[int | None] = peer_max_message or None
+        self._peer_max_message = peer_max_message
+        self._max_queue = max_queue_bytes
+        self._on_open, self._on_message, self._on_failure = on_open, on_message, on_failure
+        self._early: deque[str] = deque()
+        self._early_bytes = 0
+        self._channel: RTCDataChannel | None = None
+        self._closed = False
+        self._sctp = GuardedSctp(dtls, max_message=max_message, on_violation=on_failure)
+        self._sctp.on("datachannel", self._opened)
+
+    @property
+    def port(self) -> int:
+        """Our SCTP port, for the answer."""
+        return int(self._sctp.port)
+
+    async def start(self, peer_port: int) -> None:
+        """Open the association; DTLS must be connected."""
+        await self._sctp.start(RTCSctpCapabilities(maxMessageSize=self._peer_max_message), peer_port)
+
+    def send(self, data: str) -> None:
+        """Queue one text message. Raises EventTooLarge; dropped once the channel is closed."""
+        if self._closed:
+            return
+        size = len(data) if data.isascii() else len(data.encode())
+        if self._peer_max_message and size > self._peer_max_message:
+            raise EventTooLarge(
+                f"an event of {size} bytes is more than the peer takes on its data channel ({self._peer_max_message})"
+            )
+        waiting = self._early_bytes if self._channel is None else self._channel.bufferedAmount
+        if waiting + size > self._max_queue:
+            self._on_failure(f"the peer does not read its events: {waiting} bytes are waiting")
+        elif self._channel is None:
+            self._early.append(data)
+            self._early_bytes += size
+        elif self._channel.readyState == "open":
+            self._channel.send(data)
+
+    async def stop(self) -> None:
+        """Close the association. What still waits is dropped."""
+        self._closed = True
+        self._early.clear()
+        await self._sctp.stop()
+
+    def _opened(self, channel: Any) -> None:
+        if self._channel is not None or self._closed:
+            channel.close()  # one channel carries all events; a second one would only lose them
+            return
+        self._channel = channel
+        channel.on("message", self._received)
+        channel.on("close", self._peer_closed)
+        while self._early:
+            channel.send(self._early.popleft())
+        self._early_bytes = 0
+        self._on_open()
+
+    def _received(self, message: str | bytes) -> None:
+        if not self._closed:
+            self._on_message(message)
+
+    def _peer_closed(self) -> None:
+        if not self._closed:
+            self._on_failure("the peer closed the data channel")
