@@ -49,7 +49,8 @@ def _plain(value: Any) -> Any:
                 continue
             members[name] = _plain(field)
         if value.unknown_fields is not UNSET:
-            members.update(value.unknown_fields.members)
+            # What was set aside never hides a member that has a value here.
+            members = {**value.unknown_fields.members, **members}
         return members
     if isinstance(value, list):
         return [_plain(element) for element in value]
