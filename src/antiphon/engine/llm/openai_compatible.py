@@ -1,0 +1,415 @@
+"""A language model behind any OpenAI-compatible `/chat/completions` endpoint, streamed with httpx.
+
+The I/O lives here: connecting, timeouts, retries, what to leave out for a server that refuses it, and errors in plain
+words. What is sent is made in `chat_messages`, what comes back is read in `chat_stream`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Any, Final
+
+import httpx
+
+from antiphon.engine.llm.chat_messages import offered_tools, request_body
+from antiphon.engine.llm.chat_stream import AnswerAssembler, EventStreamReader
+from antiphon.engine.llm.models import choose_model, model_names, same_model
+from antiphon.engine.stages import (
+    ImageContent,
+    ModelEvent,
+    ModelMessage,
+    ModelRequest,
+    ModelTool,
+    StageDescription,
+    StageOptions,
+)
+from antiphon.errors import ConfigurationError, StageError
+
+logger = logging.getLogger(__name__)
+
+_LONGEST_BODY: Final = 4 * 1024 * 1024
+_BUSY: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
+_REPLACEABLE: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
+_DISPENSABLE: Final = ("stream_options", "parallel_tool_calls", "temperature", "tool_choice")
+_LISTED_MODELS: Final = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings:
+    """Seconds, and counts. Each can be given by its name in `StageOptions.extra`.
+
+    connect_timeout: to reach the server. first_token_timeout: until the answer begins, model loading included.
+    token_timeout: between two pieces of an answer. retries: further attempts while nothing was answered yet.
+    temperature: sent only when given.
+    """
+
+    connect_timeout: float = 5.0
+    first_token_timeout: float = 90.0
+    token_timeout: float = 30.0
+    retries: int = 2
+    retry_delay: float = 0.3
+    temperature: float | None = None
+
+    @classmethod
+    def from_extra(cls, extra: Mapping[str, str]) -> ChatSettings:
+        """Raises ConfigurationError for a value that is not a number or not above zero."""
+        values: dict[str, Any] = {}
+        for name in (
+            "connect_timeout",
+            "first_token_timeout",
+            "token_timeout",
+            "retries",
+            "retry_delay",
+            "temperature",
+        ):
+            if name not in extra:
+                continue
+            try:
+                value = int(extra[name]) if name == "retries" else float(extra[name])
+            except ValueError:
+                raise ConfigurationError(f"{name} must be a number, not {extra[name]!r}") from None
+            zero_is_fine = name in ("retries", "retry_delay", "temperature")
+            if value < 0 or (value == 0 and not zero_is_fine) or value != value or value > 3600:
+                raise ConfigurationError(f"{name} must be between 0 and 3600, not {extra[name]!r}")
+            values[name] = value
+        return cls(**values)
+
+
+def open_model(options: StageOptions, *, transport: httpx.AsyncBaseTransport | None = None) -> ChatModel:
+    """The factory of the `openai` provider. `options.url` is the base URL, such as "http://127.0.0.1:11434/v1".
+
+    transport: only for tests without a socket. Raises ConfigurationError when the URL is missing or unusable.
+    """
+    if not options.url:
+        raise ConfigurationError("a language model by URL needs the URL: --llm http://HOST:PORT/v1")
+    return ChatModel(
+        _base_url(options.url),
+        model=options.model,
+        api_key=options.api_key,
+        settings=ChatSettings.from_extra(options.extra),
+        transport=transport,
+    )
+
+
+def _base_url(text: str) -> httpx.URL:
+    try:
+        url = httpx.URL(text if "://" in text else f"http://{text}")
+    except (httpx.InvalidURL, ValueError):
+        raise ConfigurationError("the language model's URL cannot be read; it looks like http://HOST:PORT/v1") from None
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigurationError("the language model's URL must begin with http:// or https:// and name a host")
+    if url.userinfo:
+        raise ConfigurationError("put the key into the environment or --llm-key, not into the language model's URL")
+    path = url.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
+    return url.copy_with(path=path)
+
+
+class ChatModel:
+    """One remote model, for all sessions. Holds the HTTP connections, and what this server turned out to refuse."""
+
+    def __init__(
+        self,
+        base_url: httpx.URL,
+        *,
+        model: str | None,
+        api_key: str | None,
+        settings: ChatSettings,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._base_url = base_url
+        self._model = model
+        self._settings = settings
+        self._place = base_url.host if base_url.port is None else f"{base_url.host}:{base_url.port}"
+        hosted = base_url.host.endswith(("openai.com", "azure.com"))
+        self._limit_field = "max_completion_tokens" if hosted else "max_tokens"
+        self._left_out: set[str] = set()
+        self._trouble: str | None = None
+        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._client = httpx.AsyncClient(
+            headers=headers,
+            timeout=httpx.Timeout(30.0, connect=settings.connect_timeout, read=None),  # reads: see _next_piece
+            limits=httpx.Limits(max_connections=64, max_keepalive_connections=8),
+            transport=transport,
+            trust_env=False if _is_loopback(base_url.host) else True,
+        )
+
+    def describe(self) -> StageDescription:
+        summary = "an OpenAI-compatible model on another server, streamed, with tools, and images if the model sees"
+        if "tools" in self._left_out:
+            summary = "an OpenAI-compatible model on another server, streamed; this model cannot call tools"
+        improve = None
+        if self._trouble is not None:
+            summary = f"not answering at the moment: {self._trouble}"
+            improve = "Each response tries again, so nothing needs a restart here."
+        name = f"{self._model or 'a model'} at {self._place}"
+        return StageDescription(name=name, summary=summary, improve=improve, embedded=False)
+
+    async def start(self) -> None:
+        """Look whether the server and the model are there. Never fails: a model server may be started later.
+
+        What is wrong is logged, told by `describe`, and tried anew with every response.
+        """
+        try:
+            names = await self._available()
+        except StageError as error:
+            self._trouble = str(error)
+        else:
+            self._trouble = None
+            if self._model is None:
+                self._model = choose_model(names)
+                if self._model is None:
+                    self._trouble = f"The server at {self._place} has no chat model loaded."
+            elif names and not any(same_model(self._model, name) for name in names):
+                self._trouble = self._unknown_model(names)
+        if self._trouble is not None:
+            logger.warning("language model: %s", self._trouble)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    def hints(self, tools: Sequence[ModelTool]) -> Sequence[str]:
+        """None: nobody can tell beforehand what is said to a general model."""
+        return ()
+
+    async def respond(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+        """Stream one answer; see `LanguageModel.respond`."""
+        if self._model is None:
+            self._model = choose_model(await self._available())
+            if self._model is None:
+                raise StageError(
+                    f"The server at {self._place} has no chat model; load one, or name it with --llm-model."
+                )
+        async with AsyncExitStack() as stack:
+            response = await self._begin(stack, request)
+            names = [tool.name for tool in offered_tools(request)]
+            assembler = AnswerAssembler(names, single_call=not request.parallel_tool_calls)
+            if "json" in response.headers.get("content-type", ""):
+                # The server ignored `stream`: the answer comes whole.
+                events = assembler.feed(_parsed((await self._read_whole(response)).decode("utf-8", "replace")))
+                for event in events:
+                    yield event
+            else:
+                async for event in self._streamed(response, assembler):
+                    yield event
+            self._trouble = None
+            for event in assembler.end():
+                yield event
+
+    async def _streamed(self, response: httpx.Response, assembler: AnswerAssembler) -> AsyncIterator[ModelEvent]:
+        reader = EventStreamReader()
+        pieces = response.aiter_bytes()
+        # Time waited is counted from event to event, so that keep-alive comments do not hide a model that hangs; the
+        # time the listener takes to fetch the next event is not the server's.
+        patience, waited = self._settings.first_token_timeout, 0.0
+        clock = asyncio.get_running_loop().time
+        done = False
+        while not done:
+            asked_at = clock()
+            piece = await self._next_piece(pieces, asked_at + patience - waited)
+            waited += clock() - asked_at
+            for data in reader.end() if piece is None else reader.feed(piece):
+                if data.strip() == "[DONE]":
+                    done = True
+                    break
+                for event in assembler.feed(_parsed(data)):
+                    yield event
+                patience, waited = self._settings.token_timeout, 0.0
+            if piece is None:
+                if not done and not assembler.finished:
+                    raise StageError(
+                        f"The connection to the language model at {self._place} broke in the middle of an answer."
+                    )
+                done = True
+
+    async def _next_piece(self, pieces: AsyncIterator[bytes], deadline: float) -> bytes | None:
+        try:
+            async with asyncio.timeout_at(deadline):
+                return await anext(pieces, None)
+        except TimeoutError:
+            raise StageError(f"The language model at {self._place} stopped answering.") from None
+        except httpx.HTTPError:
+            raise StageError(
+                f"The connection to the language model at {self._place} broke in the middle of an answer."
+            ) from None
+
+    async def _begin(self, stack: AsyncExitStack, request: ModelRequest) -> httpx.Response:
+        """Send the request until a server accepts it. The response belongs to `stack`."""
+        attempts = 0
+        while True:
+            body = self._body(request)
+            try:
+                async with asyncio.timeout(self._settings.first_token_timeout):
+                    context = self._client.stream("POST", self._endpoint("chat/completions"), json=body)
+                    response = await stack.enter_async_context(context)
+            except (
+                httpx.ConnectError,
+                httpx.ConnectTimeout,
+                httpx.RemoteProtocolError,
+                httpx.ReadError,
+                httpx.WriteError,
+            ):
+                if attempts < self._settings.retries:
+                    attempts += 1
+                    await asyncio.sleep(self._settings.retry_delay * attempts)
+                    continue
+                raise StageError(self._unreachable()) from None
+            except (TimeoutError, httpx.TimeoutException):
+                raise StageError(
+                    f"The language model at {self._place} did not begin to answer within "
+                    f"{self._settings.first_token_timeout:g} seconds."
+                ) from None
+            except httpx.HTTPError as error:
+                raise StageError(
+                    f"The request to the language model at {self._place} failed ({type(error).__name__})."
+                ) from None
+            if response.is_success:
+                return response
+            refusal = await self._refusal(response)
+            await stack.aclose()
+            if response.status_code in _BUSY and attempts < self._settings.retries:
+                attempts += 1
+                await asyncio.sleep(_retry_after(response, self._settings.retry_delay * attempts))
+                continue
+            if response.status_code in (400, 404, 422, 500, 501) and self._adapt(refusal, body):
+                continue
+            raise StageError(await self._explain(response.status_code, refusal, request))
+
+    def _body(self, request: ModelRequest) -> dict[str, Any]:
+        body = request_body(request, self._model or "")
+        body["stream_options"] = {"include_usage": True}
+        if request.max_output_tokens is not None:
+            body[self._limit_field] = request.max_output_tokens
+        if self._settings.temperature is not None:
+            body["temperature"] = self._settings.temperature
+        left_out = set(self._left_out)
+        if "tools" in left_out:
+            if request.tool_choice == "required" or isinstance(request.tool_choice, tuple):
+                left_out.remove("tools")  # the answer is meant to be a call: without tools it would be a lie
+            else:
+                left_out |= {"tool_choice", "parallel_tool_calls"}
+        for field in left_out:
+            body.pop(field, None)
+        return body
+
+    def _adapt(self, refusal: str, body: Mapping[str, Any]) -> bool:
+        """Remember a field that this server refuses. True when the request is worth sending again without it."""
+        told = refusal.casefold()
+        # The longer name first: "max_completion_tokens" does not contain "max_tokens", but messages name both.
+        if self._limit_field in body and self._limit_field in told and self._limit_field not in self._left_out:
+            self._left_out.add(self._limit_field)
+            self._limit_field = _REPLACEABLE[self._limit_field]
+            return True
+        for field in _DISPENSABLE:
+            if field in body and field in told:
+                self._left_out.add(field)
+                logger.warning("the server at %s refuses %s; it is left out from now on", self._place, field)
+                return True
+        if "tools" in body and "support" in told and "tool" in told and "tools" not in self._left_out:
+            self._left_out.add("tools")
+            logger.warning("the model %s cannot call tools; it is not told of any", self._model)
+            return True
+        return False
+
+    async def _explain(self, status: int, refusal: str, request: ModelRequest) -> str:
+        told = refusal.casefold()
+        if status in (401, 403):
+            return (
+                f"The language model's server at {self._place} refuses the key (or wants one): give it with --llm-key."
+            )
+        if "model" in told and (status == 404 or "not found" in told or "does not exist" in told):
+            try:
+                return self._unknown_model(await self._available())
+            except StageError:
+                return self._unknown_model(())
+        if status == 404:
+            return f"The server at {self._place} has no {self._base_url.path}/chat/completions: the URL ends wrong (mostly it ends with /v1)."
+        if status == 429:
+            return f"The language model's server at {self._place} has too much to do, or the quota is used up."
+        if status == 413 or "context" in told and ("length" in told or "exceed" in told or "window" in told):
+            return f"The conversation has grown longer than {self._model} can read."
+        has_image = any(
+            isinstance(part, ImageContent)
+            for item in request.items
+            if isinstance(item, ModelMessage)
+            for part in item.content
+        )
+        if has_image and any(word in told for word in ("image", "vision", "multimodal", "mmproj", "content")):
+            return f"{self._model} cannot see pictures; choose a model with vision."
+        if "tool" in told and "support" in told:
+            return f"{self._model} cannot call tools; choose one that can."
+        return f"The language model's server at {self._place} refused the request with HTTP {status}."
+
+    def _unknown_model(self, names: Sequence[str]) -> str:
+        listed = ", ".join(names[:_LISTED_MODELS]) + (", …" if len(names) > _LISTED_MODELS else "")
+        has = f"it has: {listed}" if listed else "it does not tell which it has"
+        return f"The server at {self._place} does not have the model {self._model!r}; {has}."
+
+    def _unreachable(self) -> str:
+        known = {11434: "`ollama serve`", 1234: "the server in LM Studio", 8080: "`llama-server`", 8000: "`vllm serve`"}
+        how = known.get(self._base_url.port or 0, "it")
+        return f"The language model's server at {self._place} cannot be reached. Start {how} there, or give another URL with --llm."
+
+    async def _available(self) -> list[str]:
+        """The names of the server's models; [] when it does not list them. Raises StageError when it is not there."""
+        try:
+            async with asyncio.timeout(self._settings.connect_timeout + 5.0):
+                async with self._client.stream("GET", self._endpoint("models")) as response:
+                    if response.status_code in (401, 403):
+                        raise StageError(
+                            await self._explain(response.status_code, "", ModelRequest(instructions="", items=()))
+                        )
+                    if not response.is_success:
+                        return []
+                    return model_names(json.loads(await self._read_whole(response)))
+        except ValueError:
+            return []
+        except (TimeoutError, httpx.HTTPError):
+            raise StageError(self._unreachable()) from None
+
+    async def _read_whole(self, response: httpx.Response) -> bytes:
+        body = bytearray()
+        deadline = asyncio.get_running_loop().time() + self._settings.first_token_timeout
+        pieces = response.aiter_bytes()
+        while (piece := await self._next_piece(pieces, deadline)) is not None:
+            body += piece
+            if len(body) > _LONGEST_BODY:
+                raise StageError(f"The language model's server at {self._place} sent an endless answer.")
+        return bytes(body)
+
+    async def _refusal(self, response: httpx.Response) -> str:
+        """The text of an error response, to find out what was refused. Never shown or logged: it may hold the key."""
+        try:
+            async with asyncio.timeout(5.0):
+                return (await self._read_whole(response)).decode("utf-8", "replace")[:20_000]
+        except (StageError, TimeoutError):
+            return ""
+
+    def _endpoint(self, path: str) -> httpx.URL:
+        return self._base_url.copy_with(path=f"{self._base_url.path}/{path}")
+
+
+def _is_loopback(host: str) -> bool:
+    return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")  # noqa: S104
+
+
+def _retry_after(response: httpx.Response, otherwise: float) -> float:
+    try:
+        asked = float(response.headers.get("retry-after", ""))
+    except ValueError:
+        return otherwise
+    return min(max(asked, 0.0), 2.0)  # a caller waits in silence: longer is an error, not a wait
+
+
+def _parsed(data: str) -> Mapping[str, Any]:
+    try:
+        chunk = json.loads(data)
+    except ValueError:
+        raise StageError("The language model's server sent something that is not a chat answer.") from None
+    if not isinstance(chunk, dict):
+        raise StageError("The language model's server sent something that is not a chat answer.")
+    return chunk
