@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import importlib.util
+import json
 from array import array
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -45,6 +46,10 @@ class _Job:
         self.given_up = False
         # Holds what one piece comes to (at most some minutes of audio, as the piece's length is bounded).
         self.heard: asyncio.Queue[Frame | StageError] = asyncio.Queue()
+
+
+def _given_up(job: _Job) -> bytes:
+    return json.dumps({"job": job.number}).encode()
 
 
 class EspeakSynthesizer:
@@ -134,7 +139,7 @@ class EspeakSynthesizer:
         """The caller wants no more of it. Harmless for a job that is over."""
         job.given_up = True
         if self._current is job and self._process is not None:
-            self._process.post_json(b"C", {"job": job.number})
+            self._process.post(b"C", _given_up(job))
 
     # ── the runner: the only one that waits for the helper ──────────────────────────────────────────────────────────
 
@@ -160,13 +165,13 @@ class EspeakSynthesizer:
             await self._end_process()
             await self._start_process()
         process = self._process
-        assert process is not None  # noqa: S101 - _start_process has set it or raised
+        assert process is not None
         self._count += 1
         job.number = self._count
         try:
             await process.send_json(b"S", {"job": job.number, **job.request})
             if job.given_up:  # while the frame was being written
-                process.post_json(b"C", {"job": job.number})
+                process.post(b"C", _given_up(job))
             while True:
                 async with asyncio.timeout(_SILENT_SECONDS):
                     frame = await process.receive()
