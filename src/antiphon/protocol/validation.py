@@ -39,7 +39,7 @@ def find_fault(value: Any, shape: Shape, path: str) -> ErrorDetail | None:
         case list() if shape.array is not None:
             faults = (find_fault(element, shape.array, f"{path}[{i}]") for i, element in enumerate(value))
             return next(filter(None, faults), None)
-        case dict() if shape.tagged or shape.untagged or shape.mapping:
+        case dict():
             return _object_fault(value, shape, path)
     return _wrong_type(value, shape, path)
 
@@ -87,8 +87,9 @@ def _object_fault(value: dict[str, Any], shape: Shape, path: str) -> ErrorDetail
         return _members_fault(value, shape.tagged[kind], path)
     if shape.untagged:
         return _members_fault(value, shape.untagged, path)
-    assert shape.mapping is not None  # noqa: S101 - the caller asked for one of the three
-    return _mapping_fault(value, shape.mapping, path)
+    if shape.mapping:
+        return _mapping_fault(value, shape.mapping, path)
+    return _wrong_type(value, shape, path)
 
 
 def _members_fault(value: dict[str, Any], expected: ObjectShape, path: str) -> ErrorDetail | None:
