@@ -18,6 +18,7 @@ from antiphon.protocol import (
     ErrorDetail,
     ErrorEvent,
     InputAudioBufferAppend,
+    InputText,
     Message,
     NoiseReduction,
     OutputAudio,
@@ -120,6 +121,15 @@ def test_optional_fields_are_left_out_instead_of_null() -> None:
         "role": "assistant",
         "content": [{"type": "output_audio", "transcript": "Hi"}],
     }
+
+
+def test_half_a_surrogate_pair_becomes_the_replacement_character_and_a_whole_one_its_character() -> None:
+    item = Message(role="user", content=[InputText(text="é\ud83d and \ud83c\udfb7")])
+    event = ConversationItemAdded(event_id="event_1", item=item)
+    text = json.loads(encode(event))["item"]["content"][0]["text"]
+    assert text == "é\ufffd and 🎷"
+    assert json.loads(encode(event)) == to_builtins(event)
+    assert encode(UnknownEvent("x", {"type": "x", "\udfb7": ["\ud83c"]})) == '{"type":"x","\ufffd":["\ufffd"]}'
 
 
 def test_to_builtins_shares_nothing_with_the_object() -> None:

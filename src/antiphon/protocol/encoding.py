@@ -1,4 +1,8 @@
-"""From structs to JSON. Fields that are UNSET are left out; fields that a lenient decoder set aside are put back."""
+"""From structs to JSON. Fields that are UNSET are left out; fields that a lenient decoder set aside are put back.
+
+Half of a surrogate pair, which a model that streams may cut out of an emoji, cannot be written in UTF-8: it becomes
+U+FFFD, the character that every decoder puts where text is broken. Nothing else is ever changed.
+"""
 
 from __future__ import annotations
 
@@ -15,13 +19,12 @@ _encoder = msgspec.json.Encoder()
 
 def encode_bytes(event: Wire | UnknownEvent) -> bytes:
     """The event as one JSON object in UTF-8."""
-    if isinstance(event, UnknownEvent):
-        return _encoder.encode(event.raw)
+    value = event.raw if isinstance(event, UnknownEvent) else event
     try:
-        return _encoder.encode(event)
-    except TypeError:
-        # The encoder refuses `UnknownFields`: something in here was set aside when it was decoded.
-        return _encoder.encode(_plain(event))
+        return _encoder.encode(value)
+    except (TypeError, UnicodeEncodeError):
+        # TypeError: the encoder refuses `UnknownFields`, so something in here was set aside when it was decoded.
+        return _encoder.encode(_plain(value))
 
 
 def encode(event: Wire | UnknownEvent) -> str:
@@ -31,13 +34,12 @@ def encode(event: Wire | UnknownEvent) -> str:
 
 def to_builtins(value: Wire | UnknownEvent) -> dict[str, Any]:
     """The object as a dict of plain JSON values (audio as base64 text), which shares nothing with it."""
-    plain = value.raw if isinstance(value, UnknownEvent) else _plain(value)
-    built: dict[str, Any] = msgspec.to_builtins(plain)
+    built: dict[str, Any] = msgspec.to_builtins(_plain(value.raw if isinstance(value, UnknownEvent) else value))
     return built
 
 
 def _plain(value: Any) -> Any:
-    """`value` with every struct in it turned into a dict."""
+    """`value` with every struct in it turned into a dict, and every text in it fit for UTF-8."""
     if isinstance(value, Wire):
         members: dict[str, Any] = {}
         tag = value.__struct_config__.tag
@@ -54,4 +56,8 @@ def _plain(value: Any) -> Any:
         return members
     if isinstance(value, list):
         return [_plain(element) for element in value]
+    if isinstance(value, dict):
+        return {_plain(name): _plain(member) for name, member in value.items()}
+    if isinstance(value, str) and not value.isascii():
+        return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return value

@@ -44,7 +44,7 @@ class OutputText(Wire, tag="output_text"):
 
 
 class OutputAudio(Wire, tag="output_audio"):
-    """Speech of the assistant. audio: raw intes here, base64 on the wire, sent in `retrieved` only."""
+    """Speech of the assistant. audio: raw bytes here, base64 on the wire, sent in `retrieved` only."""
 
     audio: bytes | UnsetType = UNSET
     transcript: str | UnsetType | None = UNSET
