@@ -325,6 +325,32 @@ def test_an_event_id_that_is_none_or_too_long_is_refused_and_not_echoed() -> Non
     assert (number.code, number.param, number.event_id) == ("invalid_type", "event_id", UNSET)
 
 
+@pytest.mark.parametrize(
+    ("event", "param"),
+    [
+        (
+            audio_input(
+                format={"type": "audio/pcm", "rate": 24000},
+                turn_detection={"type": "server_vad", "threshold": 1},
+                echo=True,
+            ),
+            "session.audio.input.echo",
+        ),
+        ({"type": "input_audio_buffer.append", "audio": "AAAA", "echo": True}, "echo"),
+        ({"type": "response.create", "response": {"metadata": {"a": "b"}, "echo": True}}, "response.echo"),
+        ({"type": "response.create", "response": {"input": [], "tool_choice": "none", "echo": 1}}, "response.echo"),
+    ],
+)
+def test_the_fault_is_found_behind_what_is_right(event: dict[str, Any], param: str) -> None:
+    error = refusal(event)
+    assert (error.code, error.param) == ("unknown_parameter", param)
+
+
+def test_a_member_that_is_there_twice_and_wrong_once_refuses_the_event() -> None:
+    error = refusal('{"type":"response.cancel","event_id":"mine","response_id":1,"response_id":"resp_1"}')
+    assert (error.code, error.event_id) == ("invalid_value", "mine")
+
+
 def test_up_to_15_mib_of_audio_fit_into_one_append_and_no_byte_more() -> None:
     def append(size: int) -> str:
         return json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(bytes(size)).decode()})

@@ -81,6 +81,17 @@ def test_what_was_set_aside_survives_a_copy_with_changes() -> None:
     assert to_builtins(changed) == {"id": "resp_2", "x": 1}
 
 
+@pytest.mark.parametrize("seconds", ["true", "1" + 400 * "0", "null"])
+def test_a_number_that_is_none_is_kept_as_it_came(seconds: str) -> None:
+    frame = (
+        '{"type":"conversation.item.input_audio_transcription.completed","item_id":"i","content_index":0,'
+        f'"transcript":"Hi","usage":{{"type":"duration","seconds":{seconds}}}}}'
+    )
+    event = decode_server_event(frame)
+    assert isinstance(event, UnknownEvent)
+    assert encode(event) == frame
+
+
 def test_limits_are_no_business_of_the_lenient_side() -> None:
     event = decode_server_event(
         '{"type":"session.updated","session":{"type":"realtime","audio":{"input":{"turn_detection":'

@@ -87,8 +87,6 @@ class _Compiler:
 
     def add(self, shape: Shape, info: inspect.Type) -> None:
         match info:
-            case inspect.Metadata(type=inner):
-                self.add(shape, inner)
             case inspect.AnyType():
                 shape.anything = True
             case inspect.NoneType():

@@ -29,8 +29,7 @@ class UnknownFields:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, UnknownFields) and other.members == self.members
 
-    def __hash__(self) -> int:
-        raise TypeError("unhashable type: 'UnknownFields'")
+    __hash__ = None  # type: ignore[assignment]  # mutable, like the dict inside
 
     def __repr__(self) -> str:
         # The names only: what a peer put into a field nobody knows is no business of a log.
