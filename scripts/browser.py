@@ -13,13 +13,9 @@ import sys
 
 import debian
 from chromium import find_chromium
+from commands import say
 
 DOWNLOAD_LIMIT_S = 300
-
-
-def say(message: str) -> None:
-    """One line on standard error: standard output holds the path alone."""
-    print(f"antiphon: {message}", file=sys.stderr, flush=True)
 
 
 def runs(path: str) -> bool:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import debian
+from commands import say, succeeds
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
@@ -31,11 +32,6 @@ VENV_PYTHON = VENV / "bin" / "python"
 STAMP = VENV / "antiphon-environment.json"
 SUPPORTED = ((3, 11), (3, 12), (3, 13))
 FIRST_PIP_WITH_GROUPS = (25, 1)
-
-
-def say(message: str) -> None:
-    """One line for the person who waits. Standard output belongs to the command that runs afterwards."""
-    print(f"antiphon: {message}", file=sys.stderr, flush=True)
 
 
 def give_up(message: str) -> NoReturn:
@@ -128,8 +124,8 @@ def make_venv() -> None:
 
 
 def run(command: Sequence[str], advice: str) -> None:
-    """Run `command` in the project's folder with its output on standard error; end with `advice` if it fails."""
-    if subprocess.run(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=sys.stderr, check=False).returncode != 0:
+    """Run `command` in the project's folder, in silence; where it fails, show its words and end with `advice`."""
+    if not succeeds(command, folder=ROOT):
         give_up(advice)
 
 
@@ -145,13 +141,13 @@ def install(project: Mapping[str, Any], parts: Sequence[str]) -> None:
     extras = [part for part in parts if part in project["project"]["optional-dependencies"]]
     groups = [part for part in parts if part in project["dependency-groups"]]
     pip = [str(VENV_PYTHON), "-m", "pip", "--disable-pip-version-check", "--no-input", "install", "--quiet"]
-    advice = "pip could not install this (its words are above). Is a package index within reach? See `pip config list`."
+    advice = "pip could not install this (its words are above). Is a package index within reach? See: pip config list"
 
     if groups and pip_version() < FIRST_PIP_WITH_GROUPS:
         say("updating pip in .venv, which is too old for dependency groups")
         run([*pip, "--upgrade", "pip"], advice)
 
-    say(f"installing {', '.join(['the project', *parts])} (once; a minute at most on an ordinary line)")
+    say(f"installing {', '.join(['the project', *parts])} (once; under a minute on an ordinary line)")
     started = time.monotonic()
     # Relative, so that no character of the folder's name can be taken for pip's own syntax.
     target = f".[{','.join(extras)}]" if extras else "."
