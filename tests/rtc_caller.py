@@ -5,7 +5,7 @@ It stands for "somebody else's client": it shares nothing with `antiphon.rtc` bu
     caller = Caller()
     answer = await post(await caller.offer())
     await caller.accept(answer)
-    await caller.opened(timeout=10)
+    await caller.opened()
     caller.send({"type": "session.update", ...})
     event = await caller.next_event("session.updated")
     caller.say(pcm)
@@ -62,7 +62,8 @@ class Microphone(MediaStreamTrack):
         if not self.pending:
             self.emptied.set()
         samples = np.frombuffer(block.ljust(2 * _FRAME_SAMPLES, b"\0"), dtype="<i2")
-        frame = AudioFrame.from_ndarray(samples.reshape(1, -1), format="s16", layout="mono")
+        # Stereo, because aiortc's encoder would otherwise make it so, 3 dB softer.
+        frame = AudioFrame.from_ndarray(np.repeat(samples, 2).reshape(1, -1), format="s16", layout="stereo")
         frame.sample_rate, frame.pts, frame.time_base = RATE, self._sent, Fraction(1, RATE)
         self._sent += _FRAME_SAMPLES
         return frame
@@ -72,7 +73,7 @@ class Caller:
     """One call, from the caller's side.
 
     microphone: False offers recvonly audio. data_channel: its label, or None for none. events: every JSON event that
-    came in, in order (raw text that is no JSON arrives as {"raw": text}). received_pcm: what was heard, 24 kHz int16 mono.
+    came in, in order (text that is no JSON arrives as {"raw": text}). received_pcm: what was heard, 24 kHz int16 mono.
     """
 
     def __init__(self, *, microphone: bool = True, data_channel: str | None = "oai-events") -> None:
@@ -107,9 +108,9 @@ class Caller:
         """Take the SDP answer and begin to connect."""
         await self.connection.setRemoteDescription(RTCSessionDescription(answer, "answer"))
 
-    async def opened(self, timeout: float = 10.0) -> None:
+    async def opened(self, within: float = 10.0) -> None:
         """Wait for the data channel to open."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             await self._open.wait()
 
     def send(self, event: dict[str, Any] | str | bytes) -> None:
@@ -117,9 +118,9 @@ class Caller:
         assert self.channel is not None, "this caller has no data channel"
         self.channel.send(json.dumps(event) if isinstance(event, dict) else event)
 
-    async def next_event(self, kind: str | None = None, timeout: float = 10.0) -> dict[str, Any]:
+    async def next_event(self, kind: str | None = None, within: float = 10.0) -> dict[str, Any]:
         """The next event, or the next of type `kind`, dropping those before it (they stay in `all_events`)."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             while True:
                 event = await self.events.get()
                 if kind is None or event.get("type") == kind:
@@ -130,14 +131,14 @@ class Caller:
         self.microphone.pending += pcm
         self.microphone.emptied.clear()
 
-    async def said(self, timeout: float = 60.0) -> None:
+    async def said(self, within: float = 60.0) -> None:
         """Wait until everything queued by `say` was spoken."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             await self.microphone.emptied.wait()
 
-    async def heard(self, samples: int, timeout: float = 20.0) -> bytes:
+    async def heard(self, samples: int, within: float = 20.0) -> bytes:
         """Wait until so many samples were received in all, and return everything received."""
-        async with asyncio.timeout(timeout):
+        async with asyncio.timeout(within):
             while len(self.received_pcm) < 2 * samples:
                 self._heard.clear()
                 await self._heard.wait()

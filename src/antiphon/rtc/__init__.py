@@ -6,7 +6,7 @@ aiortc, and only when a transport is opened.
 """
 
 from antiphon.rtc.offer import InvalidOffer
-from antiphon.rtc.opening import open_transport
+from antiphon.rtc.opening import load_transport, open_transport
 from antiphon.rtc.playout import PlayoutFull
 from antiphon.rtc.settings import EventTooLarge, IceServer, RtcSettings, TransportUnavailable
 from antiphon.rtc.transport import CallHandler, CallTransport
@@ -20,5 +20,6 @@ __all__ = [
     "PlayoutFull",
     "RtcSettings",
     "TransportUnavailable",
+    "load_transport",
     "open_transport",
 ]

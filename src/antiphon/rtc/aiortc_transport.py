@@ -36,7 +36,8 @@ logger = logging.getLogger(__name__)
 
 CLOSED_HERE: Final = "hung up by this side"
 
-_RELEASE_TIMEOUT: Final = 3.0
+_LINGER: Final = 0.5
+_RELEASE_TIMEOUT: Final = 1.5
 
 
 class State(Enum):
@@ -97,8 +98,8 @@ class AiortcTransport:
 
     @property
     def max_message_size(self) -> int | None:
-        """Bytes of the largest event that the peer takes, None for no limit; 0 when it has no data channel at all."""
-        return 0 if self._channel is None else self._channel.max_message_size
+        """Bytes of the largest event that the peer takes, None for no limit (or no data channel)."""
+        return None if self._channel is None else self._channel.max_message_size
 
     @property
     def pending_ms(self) -> float:
@@ -274,7 +275,7 @@ class AiortcTransport:
             self._end(reason)
             establishing.cancel()
             await asyncio.gather(establishing, return_exceptions=True)
-            await self._release()
+            await self._release(reason)
             self._state = State.CLOSED
             self._handler.on_closed(reason)
 
@@ -294,8 +295,8 @@ class AiortcTransport:
         if self._channel is not None:
             await self._channel.start(offer.sctp_port)
 
-    async def _release(self) -> None:
-        """Close what is open, from the top down. Nothing here waits for the peer."""
+    async def _release(self, reason: str) -> None:
+        """Close what is open, from the top down. Only a hang-up of ours waits, briefly, for the last events to arrive."""
         if self._loop is not None:
             pacer_of(self._loop).leave(self)
         with contextlib.suppress(TimeoutError):
@@ -303,7 +304,7 @@ class AiortcTransport:
                 if self._state is State.CONNECTED and self._audio is not None:
                     self._audio.goodbye()
                 if self._channel is not None:
-                    await self._channel.stop()
+                    await self._channel.stop(linger=_LINGER if reason == CLOSED_HERE else 0.0)
                 if self._dtls is not None:
                     reading = self._dtls._task
                     await self._dtls.stop()

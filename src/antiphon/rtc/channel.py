@@ -6,13 +6,15 @@ than one call needs, or a packet that breaks a rule ends the call instead of gro
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import logging
 from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
 from aiortc import RTCDataChannel, RTCDtlsTransport, RTCSctpTransport
-from aiortc.rtcsctptransport import RTCSctpCapabilities
+from aiortc.rtcsctptransport import RTCSctpCapabilities, SackChunk
 
 from antiphon.rtc.settings import EventTooLarge
 
@@ -29,6 +31,23 @@ class GuardedSctp(RTCSctpTransport):
         # The window must hold one whole message, and what is on its way behind it.
         self._advertised_rwnd = 2 * max_message + 64 * 1024
         self._on_violation = on_violation
+        self._acknowledged = asyncio.Event()
+
+    async def drained(self) -> None:
+        """Wait until the peer has acknowledged everything that was sent."""
+        while self._association_state is self.State.ESTABLISHED and (
+            self._data_channel_queue or self._outbound_queue or self._sent_queue
+        ):
+            self._acknowledged.clear()
+            await self._acknowledged.wait()
+
+    async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
+        await super()._receive_sack_chunk(chunk)
+        self._acknowledged.set()
+
+    def _set_state(self, state: RTCSctpTransport.State) -> None:
+        super()._set_state(state)
+        self._acknowledged.set()
 
     async def _handle_data(self, data: bytes) -> None:
         try:
@@ -101,10 +120,14 @@ class EventChannel:
         elif self._channel.readyState == "open":
             self._channel.send(data)
 
-    async def stop(self) -> None:
-        """Close the association. What still waits is dropped."""
+    async def stop(self, *, linger: float) -> None:
+        """Close the association, after at most `linger` seconds for what was sent to arrive. The rest is dropped."""
         self._closed = True
         self._early.clear()
+        if linger:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(linger):
+                    await self._sctp.drained()
         await self._sctp.stop()
 
     def _opened(self, channel: Any) -> None:

@@ -55,6 +55,11 @@ class CallTransport(Protocol):
         ...
 
     @property
+    def max_message_size(self) -> int | None:
+        """Bytes of the largest event that the peer takes, None for no limit (or no data channel)."""
+        ...
+
+    @property
     def pending_ms(self) -> float:
         """Milliseconds of queued speech that have not left yet."""
         ...
