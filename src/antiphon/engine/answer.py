@@ -104,8 +104,8 @@ async def _speak(wanted: Generate, synthesizer: Synthesizer, sink: Sink, clauses
     while (clause := await clauses.get()) is not None:
         if not clause.spoken.strip():
             continue
-        while sink.pending_audio_ms() > AUDIO_AHEAD_MS:
-            await asyncio.sleep(_RECHECK_S)  # noqa: ASYNC110 - nobody signals a queue that drains in real time
+        while sink.pending_audio_ms() > AUDIO_AHEAD_MS:  # noqa: ASYNC110 - nobody signals a queue that drains in real time
+            await asyncio.sleep(_RECHECK_S)
         begin = samples
         speech = synthesizer.speak(clause.spoken, voice=wanted.voice, speed=wanted.speed)
         async with aclosing(speech) as stream:  # type: ignore[type-var]

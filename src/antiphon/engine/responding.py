@@ -162,6 +162,7 @@ class Responding:
         request = run.plan.request(run.context, self._core.settings.context_items)
         run.context = ()
         self._core.put(Generate(run.id, request, run.plan.voice, run.plan.speed))
+        self._core.keep_bounds(self.needs())
 
     # ── what the model and the voice produce ──────────────────────────────────────────────────────────────────────
 
