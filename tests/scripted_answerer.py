@@ -85,6 +85,7 @@ class ScriptedAnswerer:
 
     def __init__(self, *, start_gate: asyncio.Event | None = None, start_error: Exception | None = None) -> None:
         self.made: list[ScriptedCall] = []
+        self.called = asyncio.Event()
         self.started = False
         self.closed = False
         self.next_call_error: Exception | None = None
@@ -116,4 +117,5 @@ class ScriptedAnswerer:
         prefix = "sess" if link.kind == "websocket" else "rtc"
         call = ScriptedCall(f"{prefix}_{len(self.made) + 1}", link, model, session, kind)
         self.made.append(call)
+        self.called.set()
         return call

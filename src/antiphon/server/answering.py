@@ -22,8 +22,11 @@ class Link(Protocol):
     max_event_bytes: the longest message that the peer takes (a data channel has such a limit), None for none.
     """
 
-    kind: LinkKind
-    max_event_bytes: int | None
+    @property
+    def kind(self) -> LinkKind: ...
+
+    @property
+    def max_event_bytes(self) -> int | None: ...
 
     def send_event(self, data: str) -> None: ...
 

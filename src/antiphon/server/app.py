@@ -12,7 +12,7 @@ from starlette.middleware import Middleware
 from antiphon.server.answering import Answerer
 from antiphon.server.calls import Calls
 from antiphon.server.door import Door
-from antiphon.server.peers import Peers, load_rtc
+from antiphon.server.peers import Peers
 from antiphon.server.refusals import Refusal, on_http_exception, on_refusal, on_unexpected
 from antiphon.server.routes import make_routes
 from antiphon.server.rtc_call import OpenTransport
@@ -46,7 +46,7 @@ def create_app(
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
-        async with calls.running(prepare=load_rtc if open_transport is None else lambda: None):
+        async with calls.running(prepare=peers.load):
             yield
 
     app = Starlette(

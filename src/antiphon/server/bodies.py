@@ -33,7 +33,7 @@ class CallRequest:
 
 class _JsonBody(msgspec.Struct):
     sdp: str
-    session: msgspec.Raw | None = None
+    session: msgspec.Raw = msgspec.Raw(b"")
 
 
 async def read_call_request(request: Request, settings: ServerSettings) -> CallRequest:
@@ -80,18 +80,25 @@ def _session(data: bytes, settings: ServerSettings) -> SessionConfig | None:
     try:
         return decode_session(data)
     except InvalidEvent as error:
-        code, param = error.error.code, error.error.param
-        raise Refusal(
-            400,
-            code if isinstance(code, str) else "invalid_value",
-            error.error.message,
-            param=param if isinstance(param, str) else None,
-        ) from None
+        raise session_refusal(error) from None
+
+
+def session_refusal(error: InvalidEvent) -> Refusal:
+    """The protocol's own error about a session, as an HTTP one."""
+    code, param = error.error.code, error.error.param
+    return Refusal(
+        400,
+        code if isinstance(code, str) else "invalid_value",
+        error.error.message,
+        param=param if isinstance(param, str) else None,
+    )
 
 
 async def _read(request: Request, limit: int, seconds: float) -> bytes:
     """The whole body, given up as soon as it is known to be too large or too slow."""
-    too_large = Refusal(413, "body_too_large", f"The request's body is larger than {limit} bytes.")
+    # Closing is the only way not to be sent the rest: without it the server would read on, and throw away.
+    close = {"Connection": "close"}
+    too_large = Refusal(413, "body_too_large", f"The request's body is larger than {limit} bytes.", headers=close)
     declared = request.headers.get("content-length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > limit:
         raise too_large
@@ -105,7 +112,9 @@ async def _read(request: Request, limit: int, seconds: float) -> bytes:
                     raise too_large
                 chunks.append(chunk)
     except TimeoutError:
-        raise Refusal(408, "body_too_slow", f"The request's body took longer than {seconds:g} seconds.") from None
+        raise Refusal(
+            408, "body_too_slow", f"The request's body took longer than {seconds:g} seconds.", headers=close
+        ) from None
     except ClientDisconnect:
         raise Refusal(400, "body_incomplete", "The request's body ended early.") from None
     return b"".join(chunks)
@@ -121,8 +130,7 @@ async def _read_json(request: Request, settings: ServerSettings) -> CallRequest:
         raise Refusal(400, "invalid_value", f"The body must be an object with `sdp` and `session`: {error}") from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refusal(400, "invalid_json", "The body is not valid JSON.") from None
-    session = b"" if body.session is None else bytes(body.session)
-    return CallRequest(_offer(body.sdp.encode(errors="replace"), settings), _session(session, settings))
+    return CallRequest(_offer(body.sdp.encode(errors="replace"), settings), _session(bytes(body.session), settings))
 
 
 async def _read_multipart(request: Request, settings: ServerSettings) -> CallRequest:

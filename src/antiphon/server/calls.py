@@ -77,10 +77,9 @@ class Calls:
         try:
             await asyncio.to_thread(prepare)
             await self.answerer.start()
-        except Exception as error:  # noqa: BLE001 - kept, logged, and told by `ready`
+        except Exception as error:  # noqa: BLE001 - kept, and raised or told by `settled` and `ready`
             self.failure = error
             self.readiness = Readiness.FAILED
-            logger.error("the server cannot take calls: %s", error)
         else:
             self.readiness = Readiness.READY
         finally:
@@ -106,6 +105,7 @@ class Calls:
             case Readiness.READY:
                 return
             case Readiness.FAILED:
+                logger.error("a call was refused, because the engine did not start", exc_info=self.failure)
                 raise Refusal(503, "engine_unavailable", "The server could not start its engine. Its log says why.")
             case Readiness.IDLE:
                 raise Refusal(
@@ -120,6 +120,10 @@ class Calls:
     def active(self) -> int:
         """Calls that hold a slot now, also those that are still being set up."""
         return self._taken
+
+    async def idle(self) -> None:
+        """Wait until no call holds a slot."""
+        await self._empty.wait()
 
     @contextmanager
     def slot(self) -> Iterator[None]:
@@ -176,7 +180,7 @@ class Calls:
             hang_up("the server is going down")
         try:
             async with asyncio.timeout(CLOSING_SECONDS):
-                await self._empty.wait()
+                await self.idle()
         except TimeoutError:
             logger.warning("%d calls did not end in time", self._taken)
         tasks = list(self._tasks)

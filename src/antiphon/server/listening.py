@@ -8,6 +8,7 @@ import errno
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -34,6 +35,12 @@ class BoundedSocketProtocol(WebSocketsSansIOProtocol):
     """
 
     _lost = False
+
+    async def send(self, message: Any) -> None:
+        await super().send(message)
+        if message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            # A refusal ends the handshake too; otherwise uvicorn logs each one as an error of the app.
+            self.handshake_complete = True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._lost = True

@@ -3,36 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import logging
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from antiphon.protocol import TranscriptionSession
+from antiphon.errors import AntiphonError
+from antiphon.protocol import InvalidEvent, TranscriptionSession
 from antiphon.server.answering import CallKind
-from antiphon.server.bodies import CallRequest
+from antiphon.server.bodies import CallRequest, session_refusal
 from antiphon.server.calls import Calls
 from antiphon.server.refusals import Refusal
 from antiphon.server.rtc_call import OpenTransport, RtcCall
 from antiphon.server.settings import ServerSettings
 
-if TYPE_CHECKING:
-    from antiphon.rtc.transport import CallHandler, CallTransport
-
 logger = logging.getLogger("antiphon.server")
-
-_PARTS = ("aiortc", "cffi", "numpy", "soxr")
-"""What `antiphon.rtc` stands on, none of which the core installation has."""
-
-
-def load_rtc() -> None:
-    """Import the media stack now, so that the first call does not wait for it. Does nothing where it is missing."""
-    if rtc_installed():
-        import antiphon.rtc  # noqa: F401, PLC0415 - heavy: half a second that a server without calls need not spend
-
-
-def rtc_installed() -> bool:
-    return all(importlib.util.find_spec(part) is not None for part in _PARTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +28,43 @@ class Answered:
 
 
 class Peers:
-    """Opens WebRTC calls. Holds no state of its own: the calls live in `Calls`.
+    """Opens WebRTC calls. The calls themselves live in `Calls`; what is held here is how to make a peer connection.
 
-    open_transport: makes one peer connection; None takes the one of `antiphon.rtc`.
+    open_transport: makes one; None takes `antiphon.rtc`, once `load` has been called.
     """
 
     def __init__(self, calls: Calls, settings: ServerSettings, open_transport: OpenTransport | None = None) -> None:
         self._calls = calls
         self._settings = settings
         self._open_transport = open_transport
+        self._missing = "The server was not started."
+
+    def load(self) -> None:
+        """Load the media stack, so that the first call does not wait for it; half a second, made for a thread.
+
+        Where it is missing (the core installation has none) the server works without WebRTC, and says why it has none.
+        """
+        if self._open_transport is not None:
+            return
+        try:
+            from antiphon.rtc import RtcSettings, load_transport, open_transport  # noqa: PLC0415 - heavy, see above
+
+            load_transport()
+        except ImportError as error:
+            self._missing = f"WebRTC needs the Python package {error.name}: install antiphon with its [local] extra."
+        except AntiphonError as error:
+            self._missing = str(error)
+        else:
+            settings = self._settings.rtc or RtcSettings()
+            self._open_transport = lambda handler: open_transport(handler, settings)
+            return
+        logger.warning("calls come over WebSocket only. %s", self._missing)
 
     async def answer(self, wanted: CallRequest, *, model: str | None) -> Answered:
         """Answer an offer; the call then goes on in a task of its own. Raises Refusal."""
-        open_transport = self._open_transport or self._packaged_transport()
+        open_transport = self._open_transport
+        if open_transport is None:
+            raise Refusal(501, "webrtc_unavailable", f"{self._missing} Calls over WebSocket work: /v1/realtime.")
         answered: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
         self._calls.own(self._run(wanted, model, open_transport, answered), "rtc-call")
         try:
@@ -97,28 +105,15 @@ class Peers:
             answered.cancel()
             raise
 
-    def _packaged_transport(self) -> OpenTransport:
-        if not rtc_installed():
-            raise Refusal(
-                501,
-                "webrtc_not_installed",
-                "This server has no WebRTC: install antiphon[local], or call over WebSocket at /v1/realtime.",
-            )
-        from antiphon.rtc import RtcSettings, open_transport  # noqa: PLC0415 - heavy, see load_rtc
-
-        settings = self._settings.rtc or RtcSettings()
-
-        def open_one(handler: CallHandler) -> CallTransport:
-            return open_transport(handler, settings)
-
-        return open_one
-
 
 def _as_refusal(error: Exception) -> Exception:
-    if not rtc_installed():
-        return error
-    from antiphon.rtc import InvalidOffer  # noqa: PLC0415 - heavy, see load_rtc
-
-    if isinstance(error, InvalidOffer):
+    """What the caller is told about a call that could not be set up; anything unexpected stays as it is."""
+    if isinstance(error, InvalidEvent):
+        return session_refusal(error)
+    rtc = sys.modules.get("antiphon.rtc")
+    if rtc is not None and isinstance(error, rtc.InvalidOffer):
         return Refusal(400, "invalid_offer", f"The SDP offer cannot be answered: {error}", param="sdp")
+    if rtc is not None and isinstance(error, rtc.TransportUnavailable):
+        logger.error("a call was refused: %s", error)
+        return Refusal(503, "no_connection", "The server can open no further peer connection now.")
     return error

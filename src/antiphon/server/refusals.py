@@ -60,7 +60,7 @@ def error_response(
 
 async def on_refusal(_connection: HTTPConnection, error: Exception) -> Response:
     """Starlette's exception handler for `Refusal` (on a WebSocket the response becomes its denial)."""
-    assert isinstance(error, Refusal)  # noqa: S101 - registered for this class only
+    assert isinstance(error, Refusal)
     return error.response()
 
 
@@ -72,7 +72,7 @@ _KNOWN = {
 
 async def on_http_exception(_connection: HTTPConnection, error: Exception) -> Response:
     """Starlette's own refusals (no such route, wrong method, a broken range), in the house's shape."""
-    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class only
+    assert isinstance(error, HTTPException)
     phrase = HTTPStatus(error.status_code).phrase
     code, message = _KNOWN.get(error.status_code, (phrase.lower().replace(" ", "_").replace("-", "_"), f"{phrase}."))
     return error_response(error.status_code, code, message, headers=error.headers)

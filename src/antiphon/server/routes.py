@@ -22,7 +22,7 @@ from antiphon.server.page import Page, packaged_page
 from antiphon.server.peers import Peers
 from antiphon.server.refusals import Refusal
 from antiphon.server.settings import ServerSettings
-from antiphon.server.socket_call import SocketLink, run_socket_call
+from antiphon.server.socket_call import GOING_AWAY, SocketLink, run_socket_call
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -119,11 +119,12 @@ def make_routes(calls: Calls, peers: Peers, settings: ServerSettings) -> list[Ba
                 model=query.get("model") or None,
                 kind="transcription" if intent == "transcription" else "realtime",
             )
-            with calls.listed(call.id, call.hang_up):
-                # Only `realtime` is ever chosen: echoing a client's key back would put it into its logs.
-                offered = websocket.scope.get("subprotocols", ())
-                await websocket.accept("realtime" if "realtime" in offered else None)
-                await run_socket_call(websocket, link, call, max_seconds=settings.max_call_seconds)
+            # Only `realtime` is ever chosen: echoing a client's key back would put it into its logs.
+            subprotocol = "realtime" if "realtime" in websocket.scope.get("subprotocols", ()) else None
+            with calls.listed(call.id, lambda reason: link.close(GOING_AWAY, reason)):
+                await run_socket_call(
+                    websocket, link, call, subprotocol=subprotocol, max_seconds=settings.max_call_seconds
+                )
 
     return [
         Route("/health", Resource(GET=health)),

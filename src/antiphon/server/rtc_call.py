@@ -31,7 +31,6 @@ class RtcCall:
     kind: LinkKind = "webrtc"
 
     def __init__(self, open_transport: OpenTransport) -> None:
-        self.max_event_bytes: int | None = None
         self._transport = open_transport(self)
         self._call: AnsweredCall | None = None
         self._channel_opened = False
@@ -41,9 +40,7 @@ class RtcCall:
 
     async def answer(self, offer: str) -> str:
         """The SDP answer. Raises `antiphon.rtc.InvalidOffer`."""
-        answer = await self._transport.answer(offer)
-        self.max_event_bytes = getattr(self._transport, "max_message_size", None)
-        return answer
+        return await self._transport.answer(offer)
 
     async def run(self, call: AnsweredCall, *, channel_seconds: float, max_seconds: float) -> None:
         """Run the call on the answered connection; returns when it is over. Being cancelled hangs up."""
@@ -56,7 +53,7 @@ class RtcCall:
         if self._over is not None:
             call.hang_up(self._over)
         elif self._channel_opened:
-            call.opened()
+            self._guard(call.opened)
         try:
             await call.run()
         except Exception:
@@ -80,6 +77,10 @@ class RtcCall:
     def _expire(self, seconds: float) -> None:
         self.send_event(session_expired(seconds))
         self.close(1001, "the session expired")
+
+    @property
+    def max_event_bytes(self) -> int | None:
+        return self._transport.max_message_size
 
     # ── Link ──────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
@@ -74,6 +75,14 @@ class SocketLink:
         if self._call is not None:
             self._call.hang_up(reason)
 
+    def guard(self, receive: Callable[..., None], *args: object) -> None:
+        """Let the call take something in. Its failure ends that call and nothing else."""
+        try:
+            receive(*args)
+        except Exception:
+            logger.exception("call %s failed on what its peer sent", self._call.id if self._call else "")
+            self.close(INTERNAL, "internal error")
+
     async def next_event(self) -> str | None:
         """The next event to send, or None when everything is sent and no more will come."""
         while not self._unsent:
@@ -86,14 +95,25 @@ class SocketLink:
         return data
 
 
-async def run_socket_call(websocket: WebSocket, link: SocketLink, call: AnsweredCall, *, max_seconds: float) -> None:
-    """Run one call on an accepted WebSocket; returns when both are over. Being cancelled hangs up."""
+async def run_socket_call(
+    websocket: WebSocket, link: SocketLink, call: AnsweredCall, *, subprotocol: str | None, max_seconds: float
+) -> None:
+    """Accept the connection and run the call on it; returns when both are over. Being cancelled hangs up."""
     link.attach(call)
+    try:
+        await websocket.accept(subprotocol)
+    except BaseException as error:
+        # A call that was made must be run to its end, or what it holds stays held.
+        link.close(NORMAL, "the peer is gone")
+        await call.run()
+        if isinstance(error, (WebSocketDisconnect, RuntimeError, OSError)):
+            return
+        raise
     expiry = asyncio.get_running_loop().call_later(max_seconds, _expire, link, max_seconds)
     reader = asyncio.create_task(_read(websocket, link, call), name=f"read-{call.id}")
     writer = asyncio.create_task(_write(websocket, link), name=f"write-{call.id}")
     try:
-        call.opened()
+        link.guard(call.opened)
         await call.run()
         link.close(NORMAL, "")
     except Exception:
@@ -118,12 +138,7 @@ async def _read(websocket: WebSocket, link: SocketLink, call: AnsweredCall) -> N
             link.close(NORMAL, "the peer hung up")
             return
         data = message.get("text")
-        try:
-            call.receive_event(message["bytes"] if data is None else data)
-        except Exception:
-            logger.exception("call %s failed on an event", call.id)
-            link.close(INTERNAL, "internal error")
-            return
+        link.guard(call.receive_event, message["bytes"] if data is None else data)
 
 
 async def _write(websocket: WebSocket, link: SocketLink) -> None:

@@ -1,0 +1,178 @@
+"""The command line: names, options and their environment variables. What a command does has its own module."""
+
+from __future__ import annotations
+
+import sys
+from urllib.parse import urlsplit
+
+import click
+
+from antiphon import __version__
+from antiphon.cli.logs import LEVELS
+
+
+def _server_url(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """The base URL of a model server, or None where the option was not given."""
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        valid = False
+    if not valid:
+        raise click.BadParameter("must be a whole address, such as http://127.0.0.1:11434/v1.")
+    return value
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="antiphon")
+def main() -> None:
+    """Antiphon: the Realtime voice stack in Python."""
+
+
+@main.command()
+@click.option(
+    "--host",
+    envvar="ANTIPHON_HOST",
+    default="127.0.0.1",
+    show_default=True,
+    show_envvar=True,
+    help="Address to listen on. Any but this machine's own asks callers for an access token.",
+)
+@click.option(
+    "--port",
+    envvar=["ANTIPHON_PORT", "PORT"],
+    default=3000,
+    show_default=True,
+    show_envvar=True,
+    type=click.IntRange(0, 65535),
+    help="Port to listen on; 0 takes a free one.",
+)
+@click.option(
+    "--llm",
+    envvar="ANTIPHON_LLM",
+    metavar="URL",
+    callback=_server_url,
+    show_envvar=True,
+    help="Language model: the base URL of any OpenAI-compatible chat server. Without it, one that runs on "
+    "this machine is looked for.",
+)
+@click.option(
+    "--llm-model",
+    envvar="ANTIPHON_LLM_MODEL",
+    metavar="NAME",
+    show_envvar=True,
+    help="Its model; without it, the first that the server has.",
+)
+@click.option(
+    "--llm-key",
+    envvar="ANTIPHON_LLM_KEY",
+    metavar="KEY",
+    show_envvar=True,
+    help="Its key. Better set in the environment, where other users cannot see it.",
+)
+@click.option(
+    "--discovery/--no-discovery",
+    envvar="ANTIPHON_DISCOVERY",
+    default=True,
+    show_envvar=True,
+    help="Whether to look for a language model at the usual local ports.  [default: look]",
+)
+@click.option(
+    "--stt",
+    envvar="ANTIPHON_STT",
+    metavar="URL",
+    callback=_server_url,
+    show_envvar=True,
+    help="Recognizer: a server with the OpenAI-compatible /audio/transcriptions.",
+)
+@click.option("--stt-model", envvar="ANTIPHON_STT_MODEL", metavar="NAME", show_envvar=True, help="Its model.")
+@click.option("--stt-key", envvar="ANTIPHON_STT_KEY", metavar="KEY", show_envvar=True, help="Its key.")
+@click.option(
+    "--tts",
+    envvar="ANTIPHON_TTS",
+    metavar="URL",
+    callback=_server_url,
+    show_envvar=True,
+    help="Voice: a server with the OpenAI-compatible /audio/speech.",
+)
+@click.option("--tts-model", envvar="ANTIPHON_TTS_MODEL", metavar="NAME", show_envvar=True, help="Its model.")
+@click.option("--tts-key", envvar="ANTIPHON_TTS_KEY", metavar="KEY", show_envvar=True, help="Its key.")
+@click.option(
+    "--voice", envvar="ANTIPHON_VOICE", metavar="NAME", show_envvar=True, help="The voice of calls that ask for none."
+)
+@click.option(
+    "--vad-model",
+    envvar="ANTIPHON_VAD_MODEL",
+    show_envvar=True,
+    type=click.Path(exists=True, dir_okay=False),
+    metavar="PATH",
+    help="Silero's voice activity model (an .onnx file), where it is not found by itself.",
+)
+@click.option(
+    "--token",
+    envvar="ANTIPHON_TOKEN",
+    metavar="TOKEN",
+    show_envvar=True,
+    help="The access token to ask callers for, instead of one made at each start.",
+)
+@click.option(
+    "--allow-origin",
+    "allow_origins",
+    envvar="ANTIPHON_ALLOW_ORIGINS",
+    multiple=True,
+    metavar="ORIGIN",
+    show_envvar=True,
+    help="A web origin whose pages may call, such as https://app.example. Repeatable.",
+)
+@click.option(
+    "--allow-host",
+    "allow_hosts",
+    envvar="ANTIPHON_ALLOW_HOSTS",
+    multiple=True,
+    metavar="NAME",
+    show_envvar=True,
+    help="A host name to answer to, behind a reverse proxy. Repeatable.",
+)
+@click.option(
+    "--max-calls",
+    envvar="ANTIPHON_MAX_CALLS",
+    default=64,
+    show_default=True,
+    show_envvar=True,
+    type=click.IntRange(min=1),
+    help="Calls at once.",
+)
+@click.option(
+    "--max-call-minutes",
+    envvar="ANTIPHON_MAX_CALL_MINUTES",
+    default=60.0,
+    show_default=True,
+    show_envvar=True,
+    type=click.FloatRange(min=0, min_open=True),
+    help="Length of one call.",
+)
+@click.option(
+    "--log-level",
+    envvar="ANTIPHON_LOG_LEVEL",
+    default="info",
+    show_default=True,
+    show_envvar=True,
+    type=click.Choice(LEVELS, case_sensitive=False),
+    help="What is logged to standard error.",
+)
+@click.option(
+    "--open/--no-open",
+    "open_page",
+    envvar="ANTIPHON_OPEN",
+    default=False,
+    show_envvar=True,
+    help="Open the page in the browser.  [default: do not]",
+)
+def serve(**options: object) -> None:
+    """Answer calls: a web page, and the Realtime API for any stock client."""
+    # Imported here so that --help and --version answer at once.
+    from antiphon.cli.serve import ServeOptions, run_serve  # noqa: PLC0415
+
+    sys.exit(run_serve(ServeOptions(**options)))  # type: ignore[arg-type]
