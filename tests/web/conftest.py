@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest_asyncio
-from chromium import launch_arguments, require_chromium
 from playwright.async_api import Browser, ConsoleMessage, Page, async_playwright
+
+from chromium import launch_arguments, require_chromium
 from web.scripted_peer import ScriptedServer, scripted_server
 
 # Without it a page may ask, and each test says whether it is allowed.
@@ -36,7 +37,7 @@ async def server(one_server: ScriptedServer) -> AsyncIterator[ScriptedServer]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
-    """The page, opened. Whatever it writes to the console as an error (a blocked style, an exception) fails the test."""
+    """The page, opened. Whatever it complains of in the console (a blocked style, an exception) fails the test."""
     context = await browser.new_context(viewport={"width": 390, "height": 844}, locale="en-GB")
     await context.grant_permissions(["microphone"])
     page = await context.new_page()

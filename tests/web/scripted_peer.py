@@ -1,7 +1,7 @@
 """The other side of the page, played: a small server with a real WebRTC peer, whose every event a test sends itself.
 
-The page's own files are served exactly as the product serves them (same headers, same content security policy); nothing in
-the page is replaced. What the engine does with a call is tested elsewhere.
+The page's own files are served exactly as the product serves them (same headers, same content security policy);
+nothing in the page is replaced. What the engine does with a call is tested elsewhere.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import json
 import math
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,13 +20,13 @@ import numpy as np
 from aiortc import MediaStreamTrack, RTCDataChannel, RTCPeerConnection, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
-from live_server import live_app
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route
 
 from antiphon.server.page import Page, packaged_page
+from live_server import live_app
 
 RATE = 48_000
 FRAME = 960  # samples, 20 ms
@@ -76,7 +77,7 @@ class Tone(MediaStreamTrack):
 
 @dataclass(eq=False)
 class ScriptedCall:
-    """One call that the page made. received: its client events, oldest first. loudest: RMS of its microphone, 0 to 1."""
+    """One call that the page made. received: its events, oldest first. loudest: RMS of its microphone, 0 to 1."""
 
     id: str
     connection: RTCPeerConnection
@@ -159,6 +160,7 @@ class ScriptedServer:
         self.answers = asyncio.Event()  # clear: offers wait
         self.answers.set()
         self.confirms_updates = True
+        self.message_limit = 262_144  # bytes, announced in the answer
         self.asked = asyncio.Event()
         self.app = Starlette(
             routes=[
@@ -179,6 +181,7 @@ class ScriptedServer:
         self.calls.clear()
         self.refuse_with = None
         self.confirms_updates = True
+        self.message_limit = 262_144
         self.answers.set()
         self.asked.clear()
 
@@ -196,6 +199,7 @@ class ScriptedServer:
         call = ScriptedCall(f"rtc_{len(self.calls) + 1}", RTCPeerConnection())
         self.calls.append(call)
         answer = await call.answer(offer, confirms=self.confirms_updates)
+        answer = re.sub(r"a=max-message-size:\d+", f"a=max-message-size:{self.message_limit}", answer)
         location = f"/v1/realtime/calls/{call.id}"
         return Response(answer, 201, {"Location": location}, media_type="application/sdp")
 

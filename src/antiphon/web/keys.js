@@ -23,10 +23,11 @@ export function bindKeys(actions) {
     if (event.target instanceof HTMLElement && isTyping(event.target)) return;
     // By place where it is a letter: М on a Russian keyboard is another character on the same cap.
     if (event.code === "KeyM") actions.toggleMute();
+    else if (event.key === "?") /** @type {HTMLDialogElement} */ (byId("keys")).showModal();
     else if (event.key === "/" || (event.code === "Slash" && !event.shiftKey)) {
       event.preventDefault();
       actions.focusText();
-    } else if (event.key === "?") /** @type {HTMLDialogElement} */ (byId("keys")).showModal();
+    }
     else if (event.code === "Space" && !isButton(event.target)) {
       event.preventDefault(); // no scrolling while it is held
       if (!event.repeat && actions.isMuted()) {

@@ -56,6 +56,7 @@ function start({ withMicrophone }) {
   hear({ type: "local.call_began" });
   activity = restingActivity();
   outbox = new Outbox();
+  unconfirmed.clear();
   mic = withMicrophone ? "on" : "none";
   heardSinceStart = false;
   const mine = new Call({
@@ -124,6 +125,9 @@ function hear(event) {
   if (event.type === "output_audio_buffer.started" || event.type === "response.created") sound.muted = false;
   if (event.type === "error" && unconfirmed.has(event.error?.event_id)) {
     transcript = reduceTranscript(transcript, { type: "local.unsent", item_id: unconfirmed.get(event.error.event_id) }, at);
+    unconfirmed.delete(event.error.event_id);
+  } else if (event.type === "conversation.item.added") {
+    for (const [eventId, itemId] of unconfirmed) if (itemId === event.item?.id) unconfirmed.delete(eventId);
   }
   if (call) call.send(outbox.hear(event));
   drawSoon();

@@ -17,6 +17,7 @@
  * @property {"user"|"assistant"|"system"} role
  * @property {"hearing"|"open"|"done"|"failed"} status  hearing: the caller is still saying it
  * @property {boolean} spoken  the words came as sound, so there may be nothing to read yet
+ * @property {boolean} isOwn  written in this page, which knows its content better than an echo of it
  * @property {boolean} interrupted
  * @property {Record<number, Part>} parts
  * @property {string|null} image  data URL
@@ -39,6 +40,8 @@
  * @property {boolean} isDivided  the earlier calls have been told apart from this one (or there are none)
  * @property {{responseId: string, at: number}|null} playing
  */
+
+import { ordered } from "./order.js";
 
 const MOST_ITEMS = 600; // a long call; the oldest leave the page, not the conversation
 const KEPT_ITEMS = 500;
@@ -114,7 +117,7 @@ export function partsOf(item) {
 
 /** @type {Record<string, (state: Transcript, event: any, at: number) => Transcript>} */
 const HANDLERS = {
-  "local.item": (state, event, at) => place(state, event.item, undefined, at),
+  "local.item": (state, event, at) => change(place(state, event.item, undefined, at), event.item.id, () => ({ isOwn: true })),
   "local.unsent": (state, event) => change(state, event.item_id, () => ({ status: "failed", problem: "" })),
   "local.note": (state, event) => note(state, event.key, event.detail ?? ""),
   "local.call_began": (state) => ({ ...state, base: state.order.at(-1) ?? null, isDivided: state.order.length === 0 }),
@@ -173,7 +176,7 @@ const HANDLERS = {
 /** @param {string} id @param {Item["role"]} role @returns {Item} */
 function blank(id, role) {
   return {
-    id, role, kind: "message", status: "open", spoken: false, interrupted: false, parts: {}, image: null, problem: null,
+    id, role, kind: "message", status: "open", spoken: false, isOwn: false, interrupted: false, parts: {}, image: null, problem: null,
     responseId: null, previous: undefined, anchor: null, root: null, arrival: 0, tool: null,
   };
 }
@@ -194,7 +197,7 @@ function place(state, wire, previous, at) {
   if (wire.type !== "message") return insert(state, { ...before, kind: "hidden" }, previous);
   const item = { ...before, role: wire.role ?? before.role, parts: { ...before.parts } };
   if (item.status === "hearing") item.status = "open";
-  for (const [index, part] of (wire.content ?? []).entries()) {
+  for (const [index, part] of (before.isOwn ? [] : (wire.content ?? [])).entries()) {
     if (part.type === "input_image") item.image = part.image_url ?? item.image;
     if (part.type === "input_audio" || part.type === "output_audio") item.spoken = true;
     const text = part.text ?? part.transcript;
@@ -222,41 +225,6 @@ function insert(given, item, previous) {
   const items = { ...state.items, [item.id]: placed };
   const moved = !known || known.previous !== placed.previous;
   return { ...state, items, arrivals: state.arrivals + (known ? 0 : 1), order: moved ? ordered(items) : state.order };
-}
-
-/**
- * Depth first through "stands after": of two items put after the same one, the later was put in between.
- * @param {Record<string, Item>} items
- */
-function ordered(items) {
-  /** @type {Map<string, Item[]>} */
-  const followers = new Map();
-  for (const item of Object.values(items)) {
-    const after = standsAfter(item, items) ?? "";
-    followers.set(after, [...(followers.get(after) ?? []), item]);
-  }
-  const order = [];
-  const seen = new Set();
-  const ahead = [""];
-  while (ahead.length > 0) {
-    const id = /** @type {string} */ (ahead.pop());
-    if (id !== "") {
-      if (seen.has(id)) continue;
-      seen.add(id);
-      order.push(id);
-    }
-    for (const item of (followers.get(id) ?? []).sort((a, b) => a.arrival - b.arrival)) ahead.push(item.id);
-  }
-  // A server that names a ring of predecessors must not make words vanish.
-  for (const id of Object.keys(items)) if (!seen.has(id)) order.push(id);
-  return order;
-}
-
-/** @param {Item} item @param {Record<string, Item>} items */
-function standsAfter(item, items) {
-  if (item.previous === null || item.previous === "root") return item.root !== null && items[item.root] ? item.root : null;
-  if (item.previous !== undefined && item.previous !== item.id && items[item.previous]) return item.previous;
-  return item.anchor !== null && items[item.anchor] ? item.anchor : null;
 }
 
 /** @param {Transcript} state @param {string|null} except @returns {Transcript} */

@@ -1,0 +1,69 @@
+"""The page's words: each one in each language, and each one that is named exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from playwright.async_api import Browser, Page
+
+from antiphon.server.page import packaged_page
+from web.scripted_peer import ScriptedServer
+
+pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
+
+WEB: Path = packaged_page()
+HTML = (WEB / "index.html").read_text()
+SCRIPTS = {file.name: file.read_text() for file in sorted(WEB.glob("*.js"))}
+
+
+async def all_words(page: Page) -> dict[str, dict[str, str]]:
+    words: dict[str, dict[str, str]] = await page.evaluate('async () => (await import("/words.js")).ALL_WORDS')
+    return words
+
+
+async def test_every_word_is_there_in_every_language(page: Page) -> None:
+    for key, entry in (await all_words(page)).items():
+        assert set(entry) == {"en", "ru"}, key
+        assert all(text.strip() for text in entry.values()), key
+
+
+async def test_every_word_that_the_page_names_exists(page: Page) -> None:
+    words = await all_words(page)
+    named = set(re.findall(r'data-(?:word|label|placeholder)="(\w+)"', HTML))
+    for script in SCRIPTS.values():
+        named |= set(re.findall(r'word\("(\w+)"\)', script))
+        named |= set(re.findall(r'(?:kind|key): "(\w+)"', script)) - {
+            "message",
+            "tool",
+            "hidden",
+            "note",
+            "spoken",
+            "typed",
+        }
+        named |= set(re.findall(r'PhotoError\("(\w+)"\)', script))
+        named |= set(re.findall(r'return "((?:microphone|phase|server)_\w+)"', script))
+    assert len(named) > 60
+    assert named - set(words) == set()
+
+
+async def test_every_id_that_a_script_looks_up_is_in_the_page() -> None:
+    for name, script in SCRIPTS.items():
+        for wanted in re.findall(r'byId\("([\w-]+)"\)', script):
+            assert f'id="{wanted}"' in HTML, f"{name}: #{wanted}"
+
+
+async def test_a_russian_browser_gets_a_russian_page_and_may_change_it(
+    browser: Browser, server: ScriptedServer
+) -> None:
+    context = await browser.new_context(locale="ru-RU")
+    page = await context.new_page()
+    await page.goto(server.base_url)
+    assert await page.inner_text("#start") == "Начать"
+    assert await page.get_attribute("html", "lang") == "ru"
+    await page.click("#language")
+    assert await page.inner_text("#start") == "Start"
+    await page.reload()
+    assert await page.inner_text("#start") == "Start"
+    await context.close()
