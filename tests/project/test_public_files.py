@@ -97,7 +97,7 @@ def test_no_file_names_a_package_registry_or_a_place_on_somebodys_machine() -> N
     # Put together here, so that this file does not name them either.
     hosts = ["py" + "pi.org", "python" + "hosted.org", "npm" + "js.org", "deb.debian" + ".org"]
     places = ["/" + "root/", "/" + "home/", "/" + "work/", "../" + "shared"]
-    # Before a place stands no letter: "/root/" of a machine, not the middle of somebody's path or pattern.
+    # No letter stands before a place: it is the start of a path, and not the middle of a longer one.
     unwanted = re.compile(
         "|".join([*map(re.escape, hosts), *(rf"(?<![\w*.}}]){re.escape(place)}" for place in places)])
     )
