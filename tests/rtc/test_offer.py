@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sdp_samples import CHROMIUM_OFFER, section
 
 from antiphon.rtc import InvalidOffer
 from antiphon.rtc.answer import LocalCandidate, LocalSide, chosen_setup, write_answer
 from antiphon.rtc.offer import Direction, Offer, Setup, parse_offer
+from sdp_samples import CHROMIUM_OFFER, section
 
 LOCAL = LocalSide(
     session_id=1,

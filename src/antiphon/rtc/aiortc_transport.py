@@ -296,7 +296,7 @@ class AiortcTransport:
             await self._channel.start(offer.sctp_port)
 
     async def _release(self, reason: str) -> None:
-        """Close what is open, from the top down. Only a hang-up of ours waits, briefly, for the last events to arrive."""
+        """Close what is open, from the top down. A hang-up of ours waits, briefly, for the last events to arrive."""
         if self._loop is not None:
             pacer_of(self._loop).leave(self)
         with contextlib.suppress(TimeoutError):

@@ -179,18 +179,17 @@ class CallConnection(Connection):
         """Ask the peer for consent (RFC 7675) as long as it answers; anything authentic from it counts as an answer."""
         loop = asyncio.get_running_loop()
         timeout, password = self._settings.silence_timeout_s, self.remote_password or ""
-        while True:
-            await asyncio.sleep(min(5.0, timeout / 4) * random.uniform(0.8, 1.2))
+        while (left := self._heard + timeout - loop.time()) > 0:
+            await asyncio.sleep(min(left, min(5.0, timeout / 4) * random.uniform(0.8, 1.2)))
             for pair in list(self._nominated.values()):
                 request = self.build_request(pair, nominate=False)
-                with contextlib.suppress(TransactionError):
-                    await pair.protocol.request(
-                        request, pair.remote_addr, integrity_key=password.encode(), retransmissions=1
-                    )
+                with contextlib.suppress(TransactionError, TimeoutError):
+                    async with asyncio.timeout_at(self._heard + timeout):
+                        await pair.protocol.request(
+                            request, pair.remote_addr, integrity_key=password.encode(), retransmissions=1
+                        )
                     self.alive()
-            if loop.time() - self._heard >= timeout:
-                self._on_silence()
-                return
+        self._on_silence()
 
     def answer_candidates(self) -> list[LocalCandidate]:
         """Our candidates as the answer lists them, the advertised address first."""
