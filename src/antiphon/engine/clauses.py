@@ -53,6 +53,10 @@ class Clause:
         return self.origins[spoken_offset] if 0 <= spoken_offset < len(self.origins) else self.end
 
 
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
 class _Break(enum.IntEnum):
     """How natural it is to pause here."""
 
@@ -67,107 +71,20 @@ _SENTENCE_MARKS: Final = ".!?…؟।॥۔։።"
 _WIDE_SENTENCE_MARKS: Final = "。！？｡．"
 _PAUSE_MARKS: Final = ",;:–—-،؛፣"
 _WIDE_PAUSE_MARKS: Final = "，、；：､"
+_DASHES: Final = "-–—"
 _WIDE_MARKS: Final = _WIDE_SENTENCE_MARKS + _WIDE_PAUSE_MARKS
 _MARKS: Final = _SENTENCE_MARKS + _PAUSE_MARKS + _WIDE_MARKS
 _CLOSERS: Final = "\"'”’»›)]}*_`」』）】》〉"
 _CLOSERS_AFTER_SPACE: Final = "”’»›)]}」』）】》〉"  # straight quotes and asterisks after a space open something
 
 # Never the end of a sentence; and those that end one only when a capital follows.
-_TITLES: Final = frozenset(
-    [
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "mx",
-        "prof",
-        "st",
-        "vs",
-        "fig",
-        "figs",
-        "eq",
-        "approx",
-        "dept",
-        "gen",
-        "col",
-        "capt",
-        "cpt",
-        "lt",
-        "sgt",
-        "rev",
-        "hon",
-        "gov",
-        "sen",
-        "rep",
-        "messrs",
-        "mme",
-        "mlle",
-        "e.g",
-        "i.e",
-        "cf",
-        "viz",
-        "al",
-        "resp",
-        "bzw",
-        "ca",
-        "z.b",
-        "d.h",
-        "u.a",
-        "nr",
-        "art",
-        "abs",
-    ]
+_TITLES: Final = _words(
+    "dr mr mrs ms mx prof st vs fig figs eq approx dept gen col capt cpt lt sgt rev hon gov sen rep "
+    "messrs mme mlle e.g i.e cf viz al resp bzw ca z.b d.h u.a nr art abs"
 )
-_ENDABLE: Final = frozenset(
-    [
-        "etc",
-        "inc",
-        "ltd",
-        "co",
-        "corp",
-        "bros",
-        "jr",
-        "sr",
-        "esq",
-        "no",
-        "nos",
-        "vol",
-        "pp",
-        "p",
-        "ed",
-        "eds",
-        "est",
-        "min",
-        "max",
-        "tel",
-        "ext",
-        "ave",
-        "blvd",
-        "rd",
-        "usw",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sep",
-        "sept",
-        "oct",
-        "nov",
-        "dec",
-        "mon",
-        "tue",
-        "tues",
-        "wed",
-        "thu",
-        "thur",
-        "thurs",
-        "fri",
-        "sat",
-        "sun",
-    ]
+_ENDABLE: Final = _words(
+    "etc inc ltd co corp bros jr sr esq no nos vol pp p ed eds est min max tel ext ave blvd rd usw jan "
+    "feb mar apr jun jul aug sep sept oct nov dec mon tue tues wed thu thur thurs fri sat sun"
 )
 _DOTTED: Final = re.compile(r"(?:[^\W\d_]{1,2}\.)+[^\W\d_]{0,2}$")  # U.S  e.g  p.m  Ph.D, and an initial's J
 _LIST_NUMBER: Final = re.compile(r"(?:^|\n)[ \t]*(?:\d{1,3}|[A-Za-z])$")
@@ -215,7 +132,7 @@ class ClauseSplitter:
         self._last_break: dict[_Break, int] = {}  # the last place of each kind in _pending
 
     def feed(self, delta: str) -> list[Clause]:
-        """Give the next piece of the answer, get the clauses that it completed. Raises LocalProtocolError after flush."""
+        """Give the next piece of the answer, get the clauses it completed. Raises LocalProtocolError after flush."""
         if self._flushed:
             raise LocalProtocolError("this ClauseSplitter was flushed; a new answer needs a new one")
         clauses: list[Clause] = []
@@ -294,11 +211,12 @@ class ClauseSplitter:
 
     def _break_before(self, char: str) -> _Break:
         """Whether the answer may pause between what is held and `char`, the first character after the gap."""
-        held = self._pending
-        if char.isspace() or char in _MARKS or not held:
+        if char.isspace():
             return _Break.NONE
-        before = held.rstrip()
-        gap = held[len(before) :]
+        before = self._pending.rstrip()
+        gap = self._pending[len(before) :]
+        if char in _MARKS and not (char in _DASHES and "\n" in gap):  # a dash after a line's end is a bullet
+            return _Break.NONE
         if not before or char in (_CLOSERS_AFTER_SPACE if gap else _CLOSERS):
             return _Break.NONE
         if self._line.fenced or before.endswith(_FENCE):

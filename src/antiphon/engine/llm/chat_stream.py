@@ -118,6 +118,7 @@ class AnswerAssembler:
         self._calls: list[_Call] = []
         self._thoughts = ThoughtFilter()
         self._said = False
+        self._half = ""
         self._finish: str | None = None
         self._usage: Mapping[str, Any] = {}
 
@@ -198,6 +199,10 @@ class AnswerAssembler:
         return self._text(self._thoughts.feed(text))
 
     def _text(self, text: str) -> list[ModelEvent]:
+        text = self._half + text
+        # Escaped JSON may cut an emoji's surrogate pair in two; a half cannot be written to any wire.
+        self._half = text[-1:] if "\ud800" <= text[-1:] <= "\udbff" else ""
+        text = _whole_characters(text[: len(text) - len(self._half)])
         if not text:
             return []
         self._said = self._said or bool(text.strip())
@@ -211,7 +216,7 @@ class AnswerAssembler:
         arguments = function.get("arguments")
         if isinstance(arguments, Mapping):
             arguments = json.dumps(arguments, ensure_ascii=False)
-        arguments = arguments if isinstance(arguments, str) else ""
+        arguments = _whole_characters(arguments) if isinstance(arguments, str) else ""
         identity = piece.get("id") if isinstance(piece.get("id"), str) and piece.get("id") else None
         call = self._find_call(piece.get("index"), identity, name)
         if name and not call.announced and name != call.name:
@@ -262,6 +267,11 @@ class AnswerAssembler:
             raise StageError("The language model called a tool without naming it.")
         call.announced = True
         return [ToolCallDelta(index, "", name=call.name)]
+
+
+def _whole_characters(text: str) -> str:
+    """Join surrogate pairs, and replace lone surrogates."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _is_object(arguments: str) -> bool:

@@ -91,16 +91,16 @@ def found_server(place: Place, answers: Mapping[str, Any]) -> FoundServer | None
 
 
 async def find_local_server(
-    places: Sequence[Place] = USUAL_PLACES, *, timeout: float = 0.3, without_ports: Sequence[int] = ()
+    places: Sequence[Place] = USUAL_PLACES, *, time_limit: float = 0.3, without_ports: Sequence[int] = ()
 ) -> FoundServer | None:
     """Ask all places at once; the first in their order that is a model server with a model to talk to.
 
     A server without a usable model is returned only when there is no other, so that its owner can be told.
-    timeout: seconds for everything together. without_ports: not asked (this program's own).
+    time_limit: seconds for everything together. without_ports: not asked (this program's own).
     """
     asked = [place for place in places if place.port not in without_ports]
-    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=timeout) as client:
-        tasks = [asyncio.create_task(_ask(client, place, timeout)) for place in asked]
+    async with httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=time_limit) as client:
+        tasks = [asyncio.create_task(_ask(client, place, time_limit)) for place in asked]
         try:
             found = [server for server in await asyncio.gather(*tasks) if server is not None]
         finally:
@@ -109,7 +109,7 @@ async def find_local_server(
     return next((server for server in found if server.chosen), found[0] if found else None)
 
 
-async def _ask(client: httpx.AsyncClient, place: Place, timeout: float) -> FoundServer | None:
+async def _ask(client: httpx.AsyncClient, place: Place, time_limit: float) -> FoundServer | None:
     paths = ["/v1/models", "/api/version", "/api/tags", "/api/ps", "/props", "/api/v0/models"]
     answers: dict[str, Any] = {}
 
@@ -120,7 +120,7 @@ async def _ask(client: httpx.AsyncClient, place: Place, timeout: float) -> Found
 
     tasks = [asyncio.create_task(get(path)) for path in paths]
     try:
-        await asyncio.wait(tasks, timeout=timeout)  # what has come by then counts
+        await asyncio.wait(tasks, timeout=time_limit)  # what has come by then counts
     finally:
         for task in tasks:
             task.cancel()

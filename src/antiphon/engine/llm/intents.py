@@ -12,7 +12,7 @@ from typing import Final
 
 from rapidfuzz import fuzz
 
-from antiphon.engine.llm.words import plain_words
+from antiphon.engine.llm.words import plain_words, word_set
 
 
 class Intent(enum.Enum):
@@ -34,44 +34,62 @@ class Intent(enum.Enum):
 
 
 PHRASES: Final[Mapping[Intent, tuple[str, ...]]] = {
-    Intent.GREETING: ("hello", "hi", "hey", "hello there", "hi there", "good morning", "good afternoon", "good evening"),
-    Intent.HOW_ARE_YOU: ("how are you", "how are you doing", "how do you do", "how is it going", "what's up", "hello how are you"),
-    Intent.THANKS: ("thank you", "thanks", "thank you very much", "thanks a lot", "many thanks", "that was helpful"),
-    Intent.GOODBYE: ("goodbye", "good bye", "bye", "bye bye", "see you", "see you later", "good night", "talk to you later"),
+    Intent.GREETING: (
+        "hello", "hi", "hey", "hello there", "hi there", "good morning", "good afternoon", "good evening",
+    ),
+    Intent.HOW_ARE_YOU: (
+        "how are you", "how are you doing", "how do you do", "how is it going", "what's up", "hello how are you",
+    ),
+    Intent.THANKS: (
+        "thank you", "thanks", "thank you very much", "thanks a lot", "many thanks", "that was helpful",
+    ),
+    Intent.GOODBYE: (
+        "goodbye", "good bye", "bye", "bye bye", "see you", "see you later", "good night", "talk to you later",
+    ),
     Intent.IDENTITY: (
         "who are you", "what are you", "what is your name", "what's your name", "are you a robot", "are you an ai",
-        "are you human", "are you a real person", "are you chat gpt", "introduce yourself", "tell me about yourself",
+        "are you human", "are you a real person", "are you chat gpt", "introduce yourself",
+        "tell me about yourself",
     ),
     Intent.HELP: (
         "help", "help me", "what can you do", "what can i say", "what can you do for me", "what do you do",
         "how does this work", "what should i say", "how can you help me", "what are you able to do",
     ),
     Intent.IMPROVE: (
-        "how do i give you a mind", "how can i improve you", "how do i make you better", "how can i make you smarter",
-        "how do i connect a model", "how do i use a language model", "give you a mind", "get a mind",
-        "how do i give you a brain", "how do i use ollama",
+        "how do i give you a mind", "how can i improve you", "how do i make you better",
+        "how can i make you smarter", "how do i connect a model", "how do i use a language model",
+        "give you a mind", "get a mind", "how do i give you a brain", "how do i use ollama",
     ),
-    Intent.TIME: ("what time is it", "what is the time", "what's the time", "tell me the time", "do you have the time"),
+    Intent.TIME: (
+        "what time is it", "what is the time", "what's the time", "tell me the time", "do you have the time",
+    ),
     Intent.DATE: (
         "what day is it", "what day is it today", "what is the date", "what's the date", "what is today's date",
         "what date is it", "what is the date today", "which day is today",
     ),
     Intent.REPEAT: (
-        "repeat that", "say that again", "can you repeat that", "could you repeat that", "please repeat that", "once more",
-        "what did you say", "pardon", "come again", "i did not hear you", "can you say that again",
+        "repeat that", "say that again", "can you repeat that", "could you repeat that", "please repeat that",
+        "once more", "what did you say", "pardon", "come again", "i did not hear you", "can you say that again",
     ),
     Intent.PHOTO: (
-        "describe the photo", "describe the picture", "describe the image", "what do you see", "what is in the picture",
-        "what is in the photo", "what is on the picture", "look at the photo", "look at the picture", "what is this",
-        "what can you see", "describe this photo", "describe this picture", "what do you see in the picture",
+        "describe the photo", "describe the picture", "describe the image", "what do you see",
+        "what is in the picture", "what is in the photo", "what is on the picture", "look at the photo",
+        "look at the picture", "what is this", "what can you see", "describe this photo", "describe this picture",
+        "what do you see in the picture",
     ),
     Intent.STOP: (
-        "stop", "stop it", "never mind", "nevermind", "cancel", "cancel that", "forget it", "forget about it", "no thanks",
-        "be quiet", "stop talking", "shut up",
+        "stop", "stop it", "never mind", "nevermind", "cancel", "cancel that", "forget it", "forget about it",
+        "no thanks", "be quiet", "stop talking", "shut up",
     ),
-    Intent.HEARING: ("can you hear me", "do you hear me", "are you there", "is anybody there", "is this working", "testing"),
-    Intent.TOOLS: ("which tools do you have", "what tools do you have", "list your tools", "what tools can you use"),
-    Intent.AGREEMENT: ("okay", "ok", "all right", "yes", "no", "sure", "good", "great", "fine", "nice", "i see"),
+    Intent.HEARING: (
+        "can you hear me", "do you hear me", "are you there", "is anybody there", "is this working", "testing",
+    ),
+    Intent.TOOLS: (
+        "which tools do you have", "what tools do you have", "list your tools", "what tools can you use",
+    ),
+    Intent.AGREEMENT: (
+        "okay", "ok", "all right", "yes", "no", "sure", "good", "great", "fine", "nice", "i see",
+    ),
 }  # fmt: skip
 
 REPLIES: Final[Mapping[Intent, tuple[str, ...]]] = {
@@ -84,7 +102,10 @@ REPLIES: Final[Mapping[Intent, tuple[str, ...]]] = {
     Intent.AGREEMENT: ("Okay.", "All right. Go on.", "Good. What next?"),
 }
 
-IDENTITY: Final = "I am Antiphon's built-in model: a small script, not an AI. I listen and speak, but I do not understand what you say."
+IDENTITY: Final = (
+    "I am Antiphon's built-in model: a small script, not an AI. I listen and speak, "
+    "but I do not understand what you say."
+)
 ABILITIES: Final = "I repeat what I hear, tell the time, measure a photo"
 IMPROVEMENT: Final = (
     "To give me a mind, start Ollama on this machine and then start me again: I find it by myself. "
@@ -112,7 +133,7 @@ NO_WORDS: Final = (
 NO_PHOTO: Final = "I have not got a photo yet. Send me one, and I tell what I can measure in it."
 
 _CLOSE_ENOUGH: Final = 88
-_COURTESY: Final = frozenset("please hey ok okay well um uh so now antiphon computer".split())
+_COURTESY: Final = word_set("please hey ok okay well um uh so now antiphon computer")
 
 
 def find_intent(utterance: str) -> Intent | None:

@@ -37,7 +37,8 @@ _MOST_QUESTIONS: Final = 2
 
 _LINE_TO_SAY: Final = re.compile(
     r"(?:please |now |just )*(?:say|speak|repeat|tell the user|answer with|respond with|reply with|greet the user with|"
-    r"greet the caller with)(?: exactly| only| just| verbatim| word for word| the following| this| to the user| the words)*"
+    r"greet the caller with)"
+    r"(?: exactly| only| just| verbatim| word for word| the following| this| to the user| the words)*"
     r"\s*[:,]?\s*[\"“](?P<line>[^\"“”]+)[\"”]\s*[.!]?\s*(?:and nothing else[.!]?)?",
     re.IGNORECASE,
 )

@@ -66,4 +66,4 @@ def choose_model(names: Sequence[str]) -> str | None:
 
 def same_model(wanted: str, listed: str) -> bool:
     """Ollama lists "llama3.2:latest" for what is asked for as "llama3.2"."""
-    return wanted == listed or f"{wanted}:latest" == listed or wanted == f"{listed}:latest"
+    return wanted.removesuffix(":latest") == listed.removesuffix(":latest")

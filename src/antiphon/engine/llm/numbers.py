@@ -7,15 +7,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-_UNITS: Final = {
-    word: value
-    for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-        "seventeen eighteen nineteen".split()
-    )
-} | {"oh": 0, "nought": 0}
+_BELOW_TWENTY: Final = (
+    "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+    "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen",
+)  # fmt: skip
+_UNITS: Final = {word: value for value, word in enumerate(_BELOW_TWENTY)} | {"oh": 0, "nought": 0}
 _TENS: Final = {
-    word: 10 * (place + 2) for place, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split())
+    word: tens * 10
+    for tens, word in enumerate(
+        ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"),
+        start=2,
+    )
 }
 _SCALES: Final = {"hundred": 100, "thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000}
 _SIGNS: Final = frozenset({"minus", "negative"})
@@ -66,7 +68,7 @@ def number_words(value: int) -> str:
     if value < 0:
         return "minus " + number_words(-value)
     if value < 20:
-        return next(word for word, known in _UNITS.items() if known == value)
+        return _BELOW_TWENTY[value]
     if value < 100:
         tens = next(word for word, known in _TENS.items() if known == value // 10 * 10)
         return tens if value % 10 == 0 else f"{tens} {number_words(value % 10)}"

@@ -11,14 +11,15 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import Any, Final
 
 import httpx
 
 from antiphon.engine.llm.chat_messages import offered_tools, request_body
+from antiphon.engine.llm.chat_settings import ChatSettings, base_url
 from antiphon.engine.llm.chat_stream import AnswerAssembler, EventStreamReader
 from antiphon.engine.llm.models import choose_model, model_names, same_model
+from antiphon.engine.llm.refusals import explain_refusal, names_the_model, unknown_model, unreachable
 from antiphon.engine.stages import (
     ImageContent,
     ModelEvent,
@@ -36,48 +37,6 @@ _LONGEST_BODY: Final = 4 * 1024 * 1024
 _BUSY: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _REPLACEABLE: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
 _DISPENSABLE: Final = ("stream_options", "parallel_tool_calls", "temperature", "tool_choice")
-_LISTED_MODELS: Final = 12
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChatSettings:
-    """Seconds, and counts. Each can be given by its name in `StageOptions.extra`.
-
-    connect_timeout: to reach the server. first_token_timeout: until the answer begins, model loading included.
-    token_timeout: between two pieces of an answer. retries: further attempts while nothing was answered yet.
-    temperature: sent only when given.
-    """
-
-    connect_timeout: float = 5.0
-    first_token_timeout: float = 90.0
-    token_timeout: float = 30.0
-    retries: int = 2
-    retry_delay: float = 0.3
-    temperature: float | None = None
-
-    @classmethod
-    def from_extra(cls, extra: Mapping[str, str]) -> ChatSettings:
-        """Raises ConfigurationError for a value that is not a number or not above zero."""
-        values: dict[str, Any] = {}
-        for name in (
-            "connect_timeout",
-            "first_token_timeout",
-            "token_timeout",
-            "retries",
-            "retry_delay",
-            "temperature",
-        ):
-            if name not in extra:
-                continue
-            try:
-                value = int(extra[name]) if name == "retries" else float(extra[name])
-            except ValueError:
-                raise ConfigurationError(f"{name} must be a number, not {extra[name]!r}") from None
-            zero_is_fine = name in ("retries", "retry_delay", "temperature")
-            if value < 0 or (value == 0 and not zero_is_fine) or value != value or value > 3600:
-                raise ConfigurationError(f"{name} must be between 0 and 3600, not {extra[name]!r}")
-            values[name] = value
-        return cls(**values)
 
 
 def open_model(options: StageOptions, *, transport: httpx.AsyncBaseTransport | None = None) -> ChatModel:
@@ -88,25 +47,12 @@ def open_model(options: StageOptions, *, transport: httpx.AsyncBaseTransport | N
     if not options.url:
         raise ConfigurationError("a language model by URL needs the URL: --llm http://HOST:PORT/v1")
     return ChatModel(
-        _base_url(options.url),
+        base_url(options.url),
         model=options.model,
         api_key=options.api_key,
         settings=ChatSettings.from_extra(options.extra),
         transport=transport,
     )
-
-
-def _base_url(text: str) -> httpx.URL:
-    try:
-        url = httpx.URL(text if "://" in text else f"http://{text}")
-    except (httpx.InvalidURL, ValueError):
-        raise ConfigurationError("the language model's URL cannot be read; it looks like http://HOST:PORT/v1") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigurationError("the language model's URL must begin with http:// or https:// and name a host")
-    if url.userinfo:
-        raise ConfigurationError("put the key into the environment or --llm-key, not into the language model's URL")
-    path = url.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
-    return url.copy_with(path=path)
 
 
 class ChatModel:
@@ -129,13 +75,13 @@ class ChatModel:
         self._limit_field = "max_completion_tokens" if hosted else "max_tokens"
         self._left_out: set[str] = set()
         self._trouble: str | None = None
-        headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {})
         self._client = httpx.AsyncClient(
             headers=headers,
             timeout=httpx.Timeout(30.0, connect=settings.connect_timeout, read=None),  # reads: see _next_piece
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=8),
             transport=transport,
-            trust_env=False if _is_loopback(base_url.host) else True,
+            trust_env=not _is_loopback(base_url.host),
         )
 
     def describe(self) -> StageDescription:
@@ -242,9 +188,11 @@ class ChatModel:
         attempts = 0
         while True:
             body = self._body(request)
+            # Not httpx' own encoder: it fails on the lone surrogates that a caller's JSON may hold.
+            data = json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
             try:
                 async with asyncio.timeout(self._settings.first_token_timeout):
-                    context = self._client.stream("POST", self._endpoint("chat/completions"), json=body)
+                    context = self._client.stream("POST", self._endpoint("chat/completions"), content=data)
                     response = await stack.enter_async_context(context)
             except (
                 httpx.ConnectError,
@@ -316,43 +264,25 @@ class ChatModel:
         return False
 
     async def _explain(self, status: int, refusal: str, request: ModelRequest) -> str:
-        told = refusal.casefold()
-        if status in (401, 403):
-            return (
-                f"The language model's server at {self._place} refuses the key (or wants one): give it with --llm-key."
-            )
-        if "model" in told and (status == 404 or "not found" in told or "does not exist" in told):
+        if names_the_model(status, refusal):
             try:
                 return self._unknown_model(await self._available())
             except StageError:
                 return self._unknown_model(())
-        if status == 404:
-            return f"The server at {self._place} has no {self._base_url.path}/chat/completions: the URL ends wrong (mostly it ends with /v1)."
-        if status == 429:
-            return f"The language model's server at {self._place} has too much to do, or the quota is used up."
-        if status == 413 or "context" in told and ("length" in told or "exceed" in told or "window" in told):
-            return f"The conversation has grown longer than {self._model} can read."
-        has_image = any(
-            isinstance(part, ImageContent)
-            for item in request.items
-            if isinstance(item, ModelMessage)
-            for part in item.content
+        return explain_refusal(
+            status,
+            refusal,
+            place=self._place,
+            path=self._base_url.path,
+            model=str(self._model),
+            with_image=_has_image(request),
         )
-        if has_image and any(word in told for word in ("image", "vision", "multimodal", "mmproj", "content")):
-            return f"{self._model} cannot see pictures; choose a model with vision."
-        if "tool" in told and "support" in told:
-            return f"{self._model} cannot call tools; choose one that can."
-        return f"The language model's server at {self._place} refused the request with HTTP {status}."
 
     def _unknown_model(self, names: Sequence[str]) -> str:
-        listed = ", ".join(names[:_LISTED_MODELS]) + (", …" if len(names) > _LISTED_MODELS else "")
-        has = f"it has: {listed}" if listed else "it does not tell which it has"
-        return f"The server at {self._place} does not have the model {self._model!r}; {has}."
+        return unknown_model(self._place, str(self._model), names)
 
     def _unreachable(self) -> str:
-        known = {11434: "`ollama serve`", 1234: "the server in LM Studio", 8080: "`llama-server`", 8000: "`vllm serve`"}
-        how = known.get(self._base_url.port or 0, "it")
-        return f"The language model's server at {self._place} cannot be reached. Start {how} there, or give another URL with --llm."
+        return unreachable(self._place, self._base_url.port)
 
     async def _available(self) -> list[str]:
         """The names of the server's models; [] when it does not list them. Raises StageError when it is not there."""
@@ -391,6 +321,11 @@ class ChatModel:
 
     def _endpoint(self, path: str) -> httpx.URL:
         return self._base_url.copy_with(path=f"{self._base_url.path}/{path}")
+
+
+def _has_image(request: ModelRequest) -> bool:
+    messages = (item for item in request.items if isinstance(item, ModelMessage))
+    return any(isinstance(part, ImageContent) for message in messages for part in message.content)
 
 
 def _is_loopback(host: str) -> bool:

@@ -14,21 +14,22 @@ from typing import Any, Final, Literal
 from rapidfuzz import fuzz
 
 from antiphon.engine.llm.numbers import NumberFound, find_numbers
-from antiphon.engine.llm.words import Word, name_words, plain_words, same_word
+from antiphon.engine.llm.words import Word, name_words, plain_words, same_word, word_set
 from antiphon.engine.stages import ModelTool
 
 Kind = Literal["integer", "number", "boolean", "choice", "text", "texts", "numbers", "other"]
 
-_TRUE: Final = frozenset("on true yes enable enabled start yeah activate".split())
-_FALSE: Final = frozenset("off false no disable disabled stop nope deactivate".split())
-_CONNECTIVES: Final = frozenset(
-    "for in at of to like about that says saying say with on from please is the text word words".split()
+_TRUE: Final = word_set("on true yes enable enabled start yeah activate")
+_FALSE: Final = word_set("off false no disable disabled stop nope deactivate")
+_CONNECTIVES: Final = word_set(
+    "for in at of to like about that says saying say with on from please is the text word words"
 )
-_PREPOSITIONS: Final = frozenset("for in at of to on with from and".split())
-_TRAILING: Final = frozenset("please now today thanks right".split())
+_PREPOSITIONS: Final = word_set("for in at of to on with from and")
+_TRAILING: Final = word_set("please now today thanks right")
 _QUOTED: Final = re.compile(r"[\"“”«]([^\"“”«»]+)[\"”»]")
 _ANNOUNCED_BY: Final[Mapping[str, tuple[str, ...]]] = {
-    "city": ("in", "for", "at"), "location": ("in", "for", "at"), "place": ("in", "for", "at"), "country": ("in", "for"),
+    "city": ("in", "for", "at"), "location": ("in", "for", "at"), "place": ("in", "for", "at"),
+    "country": ("in", "for"),
     "to": ("to",), "recipient": ("to",), "name": ("called", "named"), "title": ("called", "titled", "named"),
     "message": ("saying", "says", "that"), "body": ("saying", "says", "that"), "text": ("saying", "says"),
     "query": ("for", "about"), "topic": ("about", "on"), "from": ("from",), "origin": ("from",), "destination": ("to",),
@@ -84,8 +85,8 @@ def parameters_of(tool: ModelTool) -> list[Parameter]:
     required = tool.parameters.get("required")
     names = set(required) if isinstance(required, Sequence) and not isinstance(required, str) else set()
     found: list[Parameter] = []
-    for name, schema in properties.items() if isinstance(properties, Mapping) else ():
-        schema = schema if isinstance(schema, Mapping) else {}
+    for name, declared in properties.items() if isinstance(properties, Mapping) else ():
+        schema = declared if isinstance(declared, Mapping) else {}
         choices = schema.get("enum")
         description = schema.get("description")
         found.append(
@@ -158,7 +159,7 @@ def _kind(schema: Mapping[str, Any]) -> Kind:
         items = schema.get("items")
         inner = items.get("type") if isinstance(items, Mapping) else "string"
         return "numbers" if inner in ("integer", "number") else "texts" if inner == "string" else "other"
-    if declared == "string" or declared is None and not schema.get("properties"):
+    if declared == "string" or (declared is None and not schema.get("properties")):
         return "text"
     kinds: dict[object, Kind] = {"integer": "integer", "number": "number", "boolean": "boolean"}
     return kinds.get(declared, "other")

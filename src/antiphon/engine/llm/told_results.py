@@ -21,7 +21,7 @@ def tell_result(tool: str, output: str) -> str:
         value = json.loads(output)
     except ValueError:
         value = output
-    if value is None or value == "" or value == {}:
+    if value is None or value in ("", {}):
         return f"{_capital(name)} is done."
     if isinstance(value, Mapping):
         return _tell_object(name, value)

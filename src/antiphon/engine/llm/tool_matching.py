@@ -6,30 +6,38 @@ them, its required arguments have to be there, and most of what was said has to 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from antiphon.engine.llm.numbers import find_numbers
 from antiphon.engine.llm.slots import Filled, fill_slots, parameters_of
-from antiphon.engine.llm.words import GENERIC_VERBS, STOP_WORDS, Word, name_words, plain_words, same_word, split_words
+from antiphon.engine.llm.words import (
+    GENERIC_VERBS,
+    STOP_WORDS,
+    Word,
+    name_words,
+    plain_words,
+    same_word,
+    split_words,
+    word_set,
+)
 from antiphon.engine.stages import ModelTool
 
-_POLITE: Final = frozenset(
-    "please can could would will you hey hi hello ok okay now so just i i'd i'll want like to need let's let us me and um uh "
-    "er ah well then go ahead try kindly again the a an my".split()
+_POLITE: Final = word_set(
+    "please can could would will you hey hi hello ok okay now so just i i'd i'll want like to need let's let us me "
+    "and um uh er ah well then go ahead try kindly again the a an my"
 )
-_ASKING: Final = frozenset(
-    "what what's whats is are how how's hows tell show give get find do does fetch look up check".split()
-)
-_NOT_AN_ORDER: Final = frozenset("is are was were will has have had does did isn't aren't wasn't means".split())
+_ASKING: Final = word_set("what what's whats is are how how's hows tell show give get find do does fetch look up check")
+_NOT_AN_ORDER: Final = word_set("is are was were will has have had does did isn't aren't wasn't means")
 _SAME_SENSE: Final = {
     "plus": "add", "sum": "add", "total": "add", "slowly": "delay", "slow": "delay", "later": "delay", "wait": "delay",
     "times": "multiply", "minus": "subtract", "capital": "upper", "capitals": "upper", "picture": "photo",
     "image": "photo", "forecast": "weather", "temperature": "weather", "e-mail": "email", "mail": "email",
 }  # fmt: skip
 _COMPOUNDS: Final = frozenset({("upper", "case"), ("lower", "case"), ("e", "mail"), ("time", "stamp")})
-_STATE_QUESTION: Final = frozenset("is are does do".split())
+_STATE_QUESTION: Final = word_set("is are does do")
 _EXPLAINED: Final = 0.6
 
 
@@ -45,12 +53,18 @@ class ToolMatch:
 
 @dataclass(frozen=True, slots=True)
 class _Trigger:
-    """Which words of the utterance name the tool. end: behind the leading run of them."""
+    """Which words of the utterance name the tool.
+
+    first: the first of them; end: behind the leading run of them. coverage: the share of the name that was said.
+    by_verb: the name's first word was said, or a longer form of another ("uppercase" for echo_upper); "upper" alone is
+    also the beginning of "upper management".
+    """
 
     places: frozenset[int]
     first: int
     end: int
     coverage: float
+    by_verb: bool = True
 
 
 def match_tool(utterance: str, tools: Sequence[ModelTool]) -> ToolMatch | None:
@@ -103,12 +117,10 @@ def _match(utterance: str, words: Sequence[Word], tool: ModelTool) -> ToolMatch 
     explained = _explained(words, trigger, filled, tool)
     required = [parameter for parameter in parameters if parameter.required]
     takes_text = any(parameter.kind == "text" for parameter in required)
-    if not _is_an_order(words, trigger, takes_text=takes_text, marked=filled.marked, tool=tool):
-        # "two plus five" is understood although the verb is not in front; a text would explain anything.
-        if takes_text or not filled.arguments or filled.missing or explained < 0.95 or words[0].text in _STATE_QUESTION:
-            return None
+    if not _is_an_order(words, trigger, filled, takes_text=takes_text, tool=tool):
+        return None
     if takes_text:
-        if trigger.coverage < 0.5:
+        if trigger.coverage < 0.5 or not trigger.by_verb:
             return None
     elif explained < _EXPLAINED or (not required and trigger.coverage < 1.0):
         return None
@@ -129,7 +141,7 @@ def _trigger(words: Sequence[Word], tool: ModelTool) -> _Trigger:
             place = next((p for p in range(start, len(words)) if _same_sense(words[p].text, name)), None)
             if place is not None:
                 places.append(place)
-        if len(places) > len(best):
+        if len(places) > len(best) or (len(places) == len(best) and places < best):
             best = places
     coverage = len(best) / len(names)
     verb = opening_verb(tool)
@@ -145,7 +157,7 @@ def _trigger(words: Sequence[Word], tool: ModelTool) -> _Trigger:
     end = best[0] + 1
     while end < len(words):
         pair = (words[end - 1].text, words[end].text)
-        in_description = pair in zip(description, description[1:], strict=False) and not find_numbers([pair[1]])
+        in_description = pair in itertools.pairwise(description) and not find_numbers([pair[1]])
         if end in taken or words[end].text in others or pair in _COMPOUNDS or (in_description and end - 1 in taken):
             taken.add(end)
             end += 1
@@ -153,18 +165,23 @@ def _trigger(words: Sequence[Word], tool: ModelTool) -> _Trigger:
             end += 1
         else:
             break
-    return _Trigger(frozenset(taken), min(best), end, coverage)
+    said = words[best[0]].text
+    by_verb = coverage == 1.0 or _same_sense(said, names[0]) or said not in names or end > best[0] + 1
+    return _Trigger(frozenset(taken), min(best), end, coverage, by_verb)
 
 
 def _same_sense(said: str, name: str) -> bool:
     return same_word(said, name) or (said in _SAME_SENSE and same_word(_SAME_SENSE[said], name))
 
 
-def _is_an_order(words: Sequence[Word], trigger: _Trigger, *, takes_text: bool, marked: bool, tool: ModelTool) -> bool:
-    """Whether the trigger stands where a command has it: in front, behind no more than courtesy or a question word."""
+def _is_an_order(
+    words: Sequence[Word], trigger: _Trigger, filled: Filled, *, takes_text: bool, tool: ModelTool
+) -> bool:
+    """Whether the trigger stands where a command has it: in front, behind no more than courtesy, a question word, or
+    arguments ("what is two plus five", "turn on the light")."""
     before = [word.text for word in words[: trigger.first]]
-    lead = _POLITE | _ASKING | set(name_words(tool.name)) | GENERIC_VERBS
-    if any(word not in lead for word in before):
+    lead = _POLITE | _ASKING | set(name_words(tool.name)) | GENERIC_VERBS | {opening_verb(tool)}
+    if any(word not in lead and place not in filled.places for place, word in enumerate(before)):
         return False
     asks_for_state = bool(before) and before[0] in _STATE_QUESTION
     if asks_for_state and name_words(tool.name)[0] not in ("get", "fetch", "find", "check", "is", "read"):
@@ -173,7 +190,7 @@ def _is_an_order(words: Sequence[Word], trigger: _Trigger, *, takes_text: bool, 
     if following in _NOT_AN_ORDER:
         return False
     named_by_a_thing = name_words(tool.name)[0] in GENERIC_VERBS
-    if takes_text and named_by_a_thing and not marked:
+    if takes_text and named_by_a_thing and not filled.marked:
         # "the weather is nice" is no order; "what is the weather" and "weather in Paris" are.
         return any(word in _ASKING or word in GENERIC_VERBS for word in before)
     return True

@@ -19,19 +19,24 @@ from antiphon.engine.stages import ModelTool
 
 MOST_PHRASES: Final = 300
 _LARGEST_NUMBER: Final = 60
+_MOST_OF_ONE: Final = 121  # two numbers from zero to ten
 _EXPECTED: Final = (
     Intent.PHOTO, Intent.HELP, Intent.IDENTITY, Intent.TIME, Intent.DATE, Intent.REPEAT, Intent.HEARING, Intent.IMPROVE,
 )  # fmt: skip
 
 
 def tool_phrases(tools: Sequence[ModelTool]) -> list[str]:
-    """At most MOST_PHRASES different phrases of lower-case words, shared out evenly among the tools."""
+    """At most MOST_PHRASES different phrases of lower-case words, shared out among the tools."""
     builtin = [phrase for intent in _EXPECTED for phrase in PHRASES[intent] if phrase.count(" ") >= 2]
     room = MOST_PHRASES - len(builtin)
-    share = room // max(1, len(tools))
-    phrases: dict[str, None] = {}
-    for tool in tools:
-        phrases.update(dict.fromkeys(itertools.islice(_phrases(tool, share), share)))
+    wanted = {index: len(list(_phrases(tool, _MOST_OF_ONE))) for index, tool in enumerate(tools)}
+    chosen: dict[int, list[str]] = {}
+    # The modest ones first: what they leave over goes to those that could use more.
+    for rank, index in enumerate(sorted(wanted, key=wanted.__getitem__)):
+        share = min(room // (len(tools) - rank), _MOST_OF_ONE)
+        chosen[index] = list(itertools.islice(_phrases(tools[index], share), share))
+        room -= len(chosen[index])
+    phrases = dict.fromkeys(phrase for index in sorted(chosen) for phrase in chosen[index])
     phrases.update(dict.fromkeys(builtin))
     return list(phrases)[:MOST_PHRASES]
 

@@ -11,16 +11,20 @@ from rapidfuzz import fuzz
 _WORD: Final = re.compile(r"[-−]?\d[\d,]*(?:\.\d+)?(?![^\W\d_])|[^\W_]+(?:['’][^\W_]+)*", re.UNICODE)
 _CAMEL: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
-STOP_WORDS: Final = frozenset(
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a literal list; quicker to read and to change than one pair of quotes a word."""
+    return frozenset(text.split())
+
+
+STOP_WORDS: Final = word_set(
     "a an the this that these those it its is are was were be been am do does did has have had will would can could "
     "should may might must i you he she we they me my your his her our their us them of to in on at by for with from "
     "as and or but not no if then than so there here what which who whom whose when where why how any some all each "
-    "every one's please just also very really now".split()
+    "every one's please just also very really now"
 )
-_ENDINGS: Final = frozenset("s es d ed ing ly case casing ment".split())
-GENERIC_VERBS: Final = frozenset(
-    "get set do fetch show tell list make run give put find use call perform execute".split()
-)
+_ENDINGS: Final = word_set("s es d ed ing ly case casing ment")
+GENERIC_VERBS: Final = word_set("get set do fetch show tell list make run give put find use call perform execute")
 """Verbs that say little about a tool when its name has another word."""
 
 

@@ -32,6 +32,7 @@ class MeasuredVision:
         self._tesseract = tesseract
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="antiphon-vision")
         self._waiting = 0
+        self._closed = False
 
     def describe(self) -> StageDescription:
         reads = ", and reads printed words" if self._tesseract else ""
@@ -49,18 +50,25 @@ class MeasuredVision:
 
     async def aclose(self) -> None:
         """Waits for nothing: what is being looked at ends by itself, within the reading's timeout."""
+        self._closed = True
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     async def look(self, image: ImageContent) -> str:
         """Two to four sentences; the last one always says that it does not know what the picture shows."""
         if self._waiting >= _MOST_WAITING:
             raise StageError("Too many pictures are being looked at; try again in a moment.")
-        self._waiting += 1
         try:
-            loop = asyncio.get_running_loop()
-            return await loop.run_in_executor(self._worker, _look, image.url, self._tesseract)
+            work = self._worker.submit(_look, image.url, self._tesseract)
         except RuntimeError:
             raise StageError("The vision stage is closed.") from None
+        self._waiting += 1
+        try:
+            return await asyncio.wrap_future(work)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._closed and (task is None or not task.cancelling()):  # the work was given up, not the caller
+                raise StageError("The vision stage is closed.") from None
+            raise
         finally:
             self._waiting -= 1
 
@@ -83,7 +91,7 @@ def describe_picture(picture: Picture, measures: Measures, words: list[str]) -> 
 def _size(picture: Picture, measures: Measures) -> str:
     width, height = picture.width, picture.height
     shape = "square" if width == height else "landscape" if width > height else "portrait"
-    kind = "animation, of which I see the first frame," if picture.frames > 1 else "picture"
+    kind = "animation, of which I see the first frame," if picture.animated else "picture"
     transparent = picture.image.mode == "RGBA" and _share_transparent(picture.image) > 0.02
     text = f"The {kind} is {width} by {height} pixels, {shape}"
     if transparent:

@@ -11,18 +11,29 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
 
-from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from antiphon.errors import StageError
 
 LARGEST_FILE: Final = 20 * 1024 * 1024
 """Bytes of an encoded picture."""
-LARGEST_PICTURE: Final = 50_000_000
+LARGEST_PICTURE: Final = 40_000_000
 """Pixels of a picture as it says it has; decoding one takes some four bytes each."""
 WORKING_EDGE: Final = 1600
 """Pixels of the longer edge that is measured; larger pictures are scaled down to it."""
 
-_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+_FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "AVIF")
+_EXIF_ORIENTATION: Final = 0x0112
+_TURNS: Final = {  # EXIF 2.32, orientation: how to turn the stored picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_ON_ITS_SIDE: Final = frozenset(turn for orientation, turn in _TURNS.items() if orientation >= 5)
 _DATA_URL: Final = re.compile(r"data:(?P<kind>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.IGNORECASE)
 
 
@@ -31,13 +42,13 @@ class Picture:
     """A decoded picture, upright.
 
     width, height: pixels of the original, upright. image: RGB, or RGBA when something shines through, its longer edge
-    at most WORKING_EDGE. frames: more than one for an animation, of which `image` is the first.
+    at most WORKING_EDGE. animated: it is the first frame of several.
     """
 
     width: int
     height: int
     image: Image.Image
-    frames: int = 1
+    animated: bool = False
 
 
 def read_picture(url: str) -> Picture:
@@ -96,26 +107,28 @@ def _decoded(opened: ImageFile.ImageFile) -> Picture:
     width, height = opened.size
     if width * height > LARGEST_PICTURE:
         raise StageError(f"The picture is too large to be looked at ({width} by {height} pixels).")
-    turned = opened.getexif().get(0x0112, 1) in (5, 6, 7, 8)
-    frames = int(getattr(opened, "n_frames", 1))
+    turn = _TURNS.get(_orientation(opened))
+    animated = bool(getattr(opened, "is_animated", False))
     # A JPEG is decoded at a fraction of its size where that is enough.
     opened.draft("RGB", (WORKING_EDGE, WORKING_EDGE))
     opened.load()
     shines_through = "A" in opened.getbands() or "transparency" in opened.info
-    image: Image.Image = opened
-    if opened.mode.startswith(("I", "F")):
-        image = _eight_bit(opened)
-    image = image.convert("RGBA" if shines_through else "RGB")
+    eight_bit = _eight_bit(opened) if opened.mode.startswith(("I", "F")) else opened
+    image = eight_bit.convert("RGBA" if shines_through else "RGB")
     image.thumbnail((WORKING_EDGE, WORKING_EDGE), Image.Resampling.BOX)
-    image.info["exif"] = opened.info.get("exif", b"")
-    if turned or opened.getexif().get(0x0112, 1) != 1:
-        exif = Image.Exif()
-        exif[0x0112] = opened.getexif().get(0x0112, 1)
-        image.info["exif"] = exif.tobytes()
-        image = ImageOps.exif_transpose(image)
-    if turned:
-        width, height = height, width
-    return Picture(width, height, image, frames)
+    if turn is not None:
+        image = image.transpose(turn)
+        if turn in _ON_ITS_SIDE:
+            width, height = height, width
+    return Picture(width, height, image, animated)
+
+
+def _orientation(opened: ImageFile.ImageFile) -> int:
+    """The EXIF orientation, 1 when there is none; broken EXIF does not spoil a whole picture."""
+    try:
+        return int(opened.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - the EXIF parser raises anything on broken data
+        return 1
 
 
 def _eight_bit(image: Image.Image) -> Image.Image:
