@@ -8,6 +8,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+from array import array
 from collections.abc import Iterable
 from typing import Any
 
@@ -135,7 +136,7 @@ class Rig:
         while len(self._unheard) >= WINDOW:
             window, self._unheard = self._unheard[:WINDOW], self._unheard[WINDOW:]
             self._heard_ms += 32
-            windows.append(VoiceProbability(self._heard_ms, 0.95 if any(window) else 0.01))
+            windows.append(VoiceProbability(self._heard_ms, 0.95 if max(array("h", bytes(window))) > 1000 else 0.01))
         if windows:
             self.session.voice(windows, self.now)
 

@@ -72,7 +72,9 @@ GARBAGE = st.one_of(
 
 class Sessions(RuleBasedStateMachine):
     @initialize(
-        media=st.booleans(), config=st.sampled_from([None, RealtimeSession(), TranscriptionSession()]), early=st.booleans()
+        media=st.booleans(),
+        config=st.sampled_from([None, RealtimeSession(), TranscriptionSession()]),
+        early=st.booleans(),
     )
     def begin(self, media: bool, config: Any, early: bool) -> None:
         self.rig = Rig(media=media, config=config, settings=SETTINGS, open_now=early, check_stock=False)
@@ -133,9 +135,7 @@ class Sessions(RuleBasedStateMachine):
 
     @rule(data=st.data(), ms=st.integers(0, 1200))
     def truncate(self, data: st.DataObject, ms: int) -> None:
-        self.rig.send(
-            "conversation.item.truncate", item_id=self.any_item(data), content_index=0, audio_end_ms=ms
-        )
+        self.rig.send("conversation.item.truncate", item_id=self.any_item(data), content_index=0, audio_end_ms=ms)
 
     @rule(
         conversation=st.sampled_from(["auto", "none"]),
