@@ -23,7 +23,7 @@ def welcome(description: Description, addresses: list[str], notes: list[str]) ->
     better = list(dict.fromkeys(stage.improve for _, stage in stages if stage.improve))
     if better:
         lines += ["", f"{_INDENT}To make it better:"]
-        lines += [f"{_INDENT}- {line}" for line in better]
+        lines += [f"{_INDENT}- {line[:1].upper()}{line[1:]}" for line in better]
     if notes:
         lines += ["", *(f"{_INDENT}{note}" for note in notes)]
     lines += ["", f"{_INDENT}Press Ctrl+C to stop."]

@@ -57,7 +57,7 @@ class Calls:
     async def running(self, prepare: Callable[[], None] = lambda: None) -> AsyncIterator[None]:
         """Start the answerer beside the server, so that the page is there at once; end everything on the way out.
 
-        prepare: imports that take time; run in a thread first.
+        prepare: imports that take time; run in a thread beside the answerer's start.
         """
         if self.readiness is not Readiness.IDLE:
             raise RuntimeError("This app runs already, or has run: make a new one with create_app().")
@@ -75,10 +75,11 @@ class Calls:
 
     async def _start(self, prepare: Callable[[], None]) -> None:
         try:
-            await asyncio.to_thread(prepare)
-            await self.answerer.start()
-        except Exception as error:  # noqa: BLE001 - kept, and raised or told by `settled` and `ready`
-            self.failure = error
+            async with asyncio.TaskGroup() as group:
+                group.create_task(asyncio.to_thread(prepare))
+                group.create_task(self.answerer.start())
+        except ExceptionGroup as errors:
+            self.failure = errors.exceptions[0]
             self.readiness = Readiness.FAILED
         else:
             self.readiness = Readiness.READY
