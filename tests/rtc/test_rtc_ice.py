@@ -1,6 +1,8 @@
 """Which addresses are bound and offered; and that the hooks of aioice and aiortc that rtc/ uses are still there."""
 
+import contextlib
 import inspect
+import random
 import socket
 from importlib.metadata import version
 
@@ -79,15 +81,25 @@ async def test_an_offer_without_any_candidate_connects() -> None:
         await caller.close()
 
 
+def two_free_ports() -> tuple[int, int]:
+    """Two neighbouring UDP ports, below those that systems give out on their own."""
+    for first in random.sample(range(20_000, 30_000), 100):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as probes:
+            for port in (first, first + 1):
+                probe = probes.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+                probe.bind(("127.0.0.1", port))
+            return first, first + 1
+    pytest.skip("no two neighbouring UDP ports are free")
+
+
 async def test_ports_come_from_the_range() -> None:
-    one = connection(RtcSettings(udp_ports=(42_000, 42_001)), ["127.0.0.1"])
-    two = connection(RtcSettings(udp_ports=(42_000, 42_001)), ["127.0.0.1"])
-    three = connection(RtcSettings(udp_ports=(42_000, 42_001)), ["127.0.0.1"])
+    ports = two_free_ports()
+    one, two, three = (connection(RtcSettings(udp_ports=ports), ["127.0.0.1"]) for _ in range(3))
     try:
         await one.gather_candidates()
         await two.gather_candidates()
-        assert {one.local_candidates[0].port, two.local_candidates[0].port} == {42_000, 42_001}
-        with pytest.raises(TransportUnavailable, match="42000 to 42001"):
+        assert {one.local_candidates[0].port, two.local_candidates[0].port} == set(ports)
+        with pytest.raises(TransportUnavailable, match=f"{ports[0]} to {ports[1]}"):
             await three.gather_candidates()
     finally:
         for each in (one, two, three):

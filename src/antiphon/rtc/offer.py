@@ -18,8 +18,8 @@ from antiphon.errors import RemoteProtocolError
 
 MAX_OFFER_CHARACTERS: Final = 256 * 1024
 MAX_SECTIONS: Final = 64
-MAX_CANDIDATES: Final = 100
-"""RFC 8445 section 5.1.3's default limit on candidates."""
+MAX_CANDIDATES: Final = 32
+"""Addresses of the peer that are tried at most: each one is sent checks, whoever's it is."""
 
 DEFAULT_MAX_MESSAGE_SIZE: Final = 65_536
 """Bytes that a peer takes which says nothing (RFC 8841 section 6.1)."""
