@@ -95,6 +95,21 @@ async def test_latency_of_a_typed_line_runs_from_sending(page: Page) -> None:
     assert result["answers"] == [{"ms": 200, "kind": "typed"}]
 
 
+async def test_the_rest_of_an_interrupted_answer_is_not_taken_for_the_next(page: Page) -> None:
+    result = await play(
+        page,
+        response_begins("r1"),
+        sound_begins("r1"),
+        {"type": "local.sent", "at": 1000},
+        {"type": "local.sound", "at": 1010},
+        {"type": "output_audio_buffer.cleared", "response_id": "r1"},
+        response_begins("r2"),
+        sound_begins("r2"),
+        {"type": "local.sound", "at": 1300},
+    )
+    assert result["answers"] == [{"ms": 300, "kind": "typed"}]
+
+
 async def test_sound_that_answers_nothing_is_not_measured(page: Page) -> None:
     greeting = [response_begins("r1"), sound_begins("r1"), {"type": "local.sound", "at": 900}]
     assert (await play(page, *greeting))["answers"] == []

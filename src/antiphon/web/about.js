@@ -41,10 +41,16 @@ export function drawAbout(list, about) {
     row.append(element("dt", "", word(`about_${key}`)), what);
     if (stage.improve) {
       const details = document.createElement("details");
-      details.append(element("summary", "", word("about_improve")), element("p", "", stage.improve));
+      details.append(element("summary", "", word("about_improve")), element("p", "", asSentence(stage.improve)));
       row.append(details);
     }
     rows.push(row);
   }
   list.replaceChildren(...rows);
+}
+
+/** @param {string} words */
+function asSentence(words) {
+  const begun = words.charAt(0).toLocaleUpperCase() + words.slice(1);
+  return /[.!?]$/.test(begun) ? begun : `${begun}.`;
 }

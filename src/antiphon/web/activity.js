@@ -9,7 +9,8 @@
  * Lives here also: how long each answer took to be heard. Not here: words, pictures, sound, the clock (`at`).
  *
  * @typedef {"quiet"|"speaking"|"awaiting"} Turn
- * @typedef {{startedAt: number, kind: "spoken"|"typed"}} Waiting
+ * @typedef {{startedAt: number, kind: "spoken"|"typed", besides: string|null}} Waiting
+ *   besides: the response that was still being played then; its sound is not the answer
  * @typedef {object} Activity
  * @property {Turn} turn
  * @property {number} awaitingSince
@@ -45,7 +46,7 @@ export function reduceActivity(state, event, at) {
       return { ...state, turn: "speaking", waiting: null };
     case "input_audio_buffer.speech_stopped":
       // The server tells after the silence it waited for; the caller's last word was that much earlier.
-      return { ...state, turn: "awaiting", awaitingSince: at, waiting: { startedAt: at - state.silenceMs, kind: "spoken" } };
+      return { ...state, turn: "awaiting", awaitingSince: at, waiting: { startedAt: at - state.silenceMs, kind: "spoken", besides: state.output } };
     case "input_audio_buffer.cleared":
       return { ...state, turn: "quiet", waiting: null };
     case "conversation.item.input_audio_transcription.completed":
@@ -53,7 +54,7 @@ export function reduceActivity(state, event, at) {
         ? { ...state, turn: "quiet", waiting: null }
         : state;
     case "local.sent":
-      return { ...state, turn: "awaiting", awaitingSince: at, waiting: { startedAt: at, kind: "typed" } };
+      return { ...state, turn: "awaiting", awaitingSince: at, waiting: { startedAt: at, kind: "typed", besides: state.output } };
     case "response.created":
       return { ...state, response: event.response?.id ?? "", turn: state.turn === "awaiting" ? "quiet" : state.turn };
     case "response.done": {
@@ -67,7 +68,7 @@ export function reduceActivity(state, event, at) {
     case "output_audio_buffer.cleared":
       return { ...state, output: null, waiting: state.turn === "awaiting" ? state.waiting : null };
     case "local.sound":
-      if (state.output === null || state.waiting === null) return state;
+      if (state.output === null || state.waiting === null || state.output === state.waiting.besides) return state;
       return {
         ...state,
         waiting: null,

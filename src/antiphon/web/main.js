@@ -21,6 +21,7 @@ const BASE = new URL(".", document.baseURI).href;
 const AUDIBLE = 0.003; // RMS, about -50 dBFS: under speech, over the noise of a codec
 const LINK_EVERY_MS = 2_000;
 const SILENT_MIC_MS = 5_000;
+const ASKING_MS = 800;
 const EXACT_SILENCE = 1e-5;
 
 /** @type {Call|null} */ let call = null;
@@ -35,6 +36,8 @@ let isAboutKnown = false;
 let heardSinceStart = false;
 let micSoundedAt = 0;
 let outputPeak = 0;
+let isAsking = false; // the browser asks for the microphone
+let isSending = false;
 let isDrawDue = false;
 
 const sound = /** @type {HTMLAudioElement} */ (byId("sound"));
@@ -59,6 +62,7 @@ function start({ withMicrophone }) {
   unconfirmed.clear();
   mic = withMicrophone ? "on" : "none";
   heardSinceStart = false;
+  /** @type {Call} */
   const mine = new Call({
     onPhase: (phase, problem) => call === mine && onPhase(phase, problem),
     onEvent: (event) => call === mine && hear(event),
@@ -67,6 +71,9 @@ function start({ withMicrophone }) {
   }, BASE);
   call = mine;
   void mine.start({ withMicrophone });
+  isAsking = withMicrophone;
+  // Only if the browser really asks: an answer that it remembers comes at once.
+  setTimeout(() => call === mine && isAsking && say({ key: "allow_microphone" }), ASKING_MS);
 }
 
 /** @param {import("./call.js").CallPhase} phase @param {import("./call.js").Problem|null} problem */
@@ -92,6 +99,7 @@ function onPhase(phase, problem) {
 
 /** @param {MediaStream|null} stream @param {import("./call.js").Problem|null} problem */
 function onMicrophone(stream, problem) {
+  isAsking = false;
   mic = stream ? (call?.isMuted ? "muted" : "on") : "none";
   micSoundedAt = performance.now();
   yourMeter.listenTo(stream);
@@ -140,35 +148,34 @@ const unconfirmed = new Map();
 
 async function submit() {
   const words = text.value.trim();
-  if (words === "" && attachment.isEmpty) return;
+  if (isSending || (words === "" && attachment.isEmpty)) return;
   // Who types first need not be asked for a microphone; it can be turned on at any time.
   if (!call) start({ withMicrophone: false });
   const mine = call;
   if (!mine) return;
+  isSending = true; // a second Enter while the photo is being made small is not a second message
   const hadPhoto = !attachment.isEmpty;
-  const image = await attachment.send(mine.messageLimit);
+  const image = await attachment.send(mine.messageLimit - new Blob([words]).size).finally(() => (isSending = false));
   if (call !== mine || (hadPhoto && image === null)) return;
-  const message = { id: `item_${crypto.getRandomValues(new Uint32Array(4)).join("").slice(0, 24)}`, text: words, image };
-  const events = outbox.say(message);
-  const longest = Math.max(...events.map((event) => JSON.stringify(event).length));
-  if (longest > mine.messageLimit || !mine.send(events)) {
+
+  const id = `item_${crypto.getRandomValues(new Uint32Array(4)).join("").slice(0, 24)}`;
+  const events = outbox.say({ id, text: words, image });
+  if (!mine.send(events)) {
     say({ key: "message_too_large" });
     return;
   }
-  for (const event of events) {
-    if (/** @type {any} */ (event).item) unconfirmed.set(/** @type {any} */ (event).event_id, message.id);
-  }
+  const created = /** @type {any} */ (events.find((event) => "item" in event));
+  unconfirmed.set(created.event_id, id);
+  if (activity.output !== null) sound.muted = true; // at once; the server's word takes a moment
   text.value = "";
-  if (outbox.canInterrupt) sound.muted = activity.output !== null;
-  const content = [...(image ? [{ type: "input_image", image_url: image }] : []), ...(words ? [{ type: "input_text", text: words }] : [])];
-  hear({ type: "local.item", item: { id: message.id, type: "message", role: "user", content } });
+  hear({ type: "local.item", item: created.item });
   hear({ type: "local.sent" });
   view.followAgain();
 }
 
 function interrupt() {
   if (!call || !outbox.canInterrupt) return;
-  sound.muted = true; // at once; the server's word takes a moment
+  sound.muted = true;
   call.send(outbox.interrupt());
 }
 
@@ -298,6 +305,7 @@ text.addEventListener("keydown", (event) => {
 });
 bindKeys({ interrupt, toggleMute, setMuted, isMuted: () => mic === "muted", focusText: () => text.focus() });
 addEventListener("pagehide", () => call?.hangUp());
+document.addEventListener("visibilitychange", () => call && !document.hidden && wakeAudio());
 setInterval(() => void watchLink(), LINK_EVERY_MS);
 requestAnimationFrame(frame);
 void fetchAbout(BASE).then((answer) => {

@@ -67,6 +67,7 @@ class Arc {
     this.past = new Float32Array(SLOTS); // newest first, one slot each HISTORY_MS / SLOTS
     this.shiftedAt = 0;
     this.now = 0;
+    this.isWaving = false;
   }
 
   /** @param {number} at @param {number} loud */
@@ -83,6 +84,8 @@ class Arc {
 
   drawWave() {
     const isLoud = this.now > 0.01 || this.past.some((loud) => loud > 0.01);
+    if (!isLoud && !this.isWaving) return; // at rest nothing is drawn anew
+    this.isWaving = isLoud;
     this.wave.setAttribute("d", isLoud ? waveOf(this.side, (age) => smooth(this.past, age * (SLOTS - 1))) : "");
   }
 

@@ -10,7 +10,7 @@ let context = null;
 /** To be called in a click or key handler. */
 export function wakeAudio() {
   context ??= new AudioContext({ latencyHint: "interactive" });
-  if (context.state === "suspended") void context.resume();
+  if (context.state !== "running") void context.resume(); // "suspended", and "interrupted" on a phone after another call
 }
 
 export class Meter {

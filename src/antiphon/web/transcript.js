@@ -334,6 +334,7 @@ function wholeWords(text, length) {
 /** @param {Transcript} state @param {any} event @param {number} at @returns {Transcript} */
 function heardToTheEnd(state, event, at) {
   const playing = state.playing;
+  /** @type {Transcript} */
   const quiet = { ...state, playing: null };
   if (!playing || playing.responseId !== event.response_id) return quiet;
   const said = Object.values(state.items).filter((item) => item.responseId === event.response_id && item.spoken);
@@ -348,6 +349,7 @@ function heardToTheEnd(state, event, at) {
  * @param {Transcript} state @returns {Transcript}
  */
 function callOver(state) {
+  /** @type {Transcript} */
   let next = { ...dropUnfinishedHearing(state, null), playing: null };
   for (const item of Object.values(next.items)) {
     if (item.status !== "open") continue;
