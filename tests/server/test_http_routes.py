@@ -103,8 +103,9 @@ async def test_a_bug_is_told_without_its_details(server: LiveServer) -> None:
     assert isinstance(answerer, ScriptedAnswerer)
     answerer.next_call_error = RuntimeError("secret detail")
     async with http_to(server.base_url) as http:
-        response = await http.post("/session", content="v=0")
+        response = await http.post("/session", content="v=0", headers={"Origin": "http://localhost:1"})
     assert response.status_code == 500
+    assert response.headers["access-control-allow-origin"] == "http://localhost:1"
     assert response.json()["error"]["code"] == "internal_error"
     assert response.json()["error"]["type"] == "server_error"
     assert "secret" not in response.text

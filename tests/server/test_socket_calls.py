@@ -315,6 +315,7 @@ async def test_an_answerer_that_fails_to_open_a_call_leaves_no_place_taken(
         async with websockets.connect(f"{server.ws_url}/v1/realtime"):
             pass
     assert caught.value.response.status_code == 500
+    assert json.loads(caught.value.response.body or b"")["error"]["code"] == "internal_error"
     assert b"secret" not in (caught.value.response.body or b"")
     assert server.calls.active == 0
 

@@ -13,7 +13,7 @@ from antiphon.server.answering import Answerer
 from antiphon.server.calls import Calls
 from antiphon.server.door import Door
 from antiphon.server.peers import Peers
-from antiphon.server.refusals import Refusal, on_http_exception, on_refusal, on_unexpected
+from antiphon.server.refusals import Refusal, on_http_exception, on_refusal
 from antiphon.server.routes import make_routes
 from antiphon.server.rtc_call import OpenTransport
 from antiphon.server.settings import ServerSettings
@@ -55,7 +55,6 @@ def create_app(
         exception_handlers={
             Refusal: on_refusal,
             HTTPException: on_http_exception,
-            Exception: on_unexpected,
         },
         lifespan=lifespan,
     )

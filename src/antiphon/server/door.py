@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.server.access import cookie_name, host_allowed, origin_allowed, presented_tokens, token_accepted
-from antiphon.server.refusals import Refusal
+from antiphon.server.refusals import Refusal, unexpected
 from antiphon.server.settings import ServerSettings
 
 ALLOWED_HEADERS = "Authorization, Content-Type, X-OpenAI-Agents-SDK, OpenAI-Beta"
@@ -53,7 +53,11 @@ class Door:
             origin, headers.get("host", ""), self._settings.allowed_origins
         )
 
+        answered = False
+
         async def send_with_headers(message: Message) -> None:
+            nonlocal answered
+            answered = True
             if message["type"] in ("http.response.start", "websocket.http.response.start"):
                 ours = MutableHeaders(scope=message)
                 ours.setdefault("X-Content-Type-Options", "nosniff")
@@ -69,10 +73,17 @@ class Door:
             response = self._decide(scope, headers, origin, friendly)
         except Refusal as refusal:
             response = refusal.response()
-        if response is None:
-            await self._app(scope, receive, send_with_headers)
-        else:
+        if response is not None:
             await deny(scope, receive, send_with_headers, response)
+            return
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            if not answered:
+                # Here and not in Starlette's own handler, which is further out: a page of another origin is not
+                # shown an answer without these headers. It is raised on for the log.
+                await deny(scope, receive, send_with_headers, unexpected())
+            raise
 
     def _decide(self, scope: Scope, headers: Headers, origin: str | None, friendly: bool) -> Response | None:
         """The response that the door itself gives, or None to let the request in. Raises Refusal."""

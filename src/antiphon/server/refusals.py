@@ -78,6 +78,6 @@ async def on_http_exception(_connection: HTTPConnection, error: Exception) -> Re
     return error_response(error.status_code, code, message, headers=error.headers)
 
 
-async def on_unexpected(_connection: HTTPConnection, _error: Exception) -> Response:
+def unexpected() -> Response:
     """A bug on this side. What it was stands in the log, never in the answer."""
     return error_response(500, "internal_error", "The server failed on this request. Its log says more.")
