@@ -5,6 +5,7 @@ import gc
 import random
 import socket
 import threading
+import weakref
 from pathlib import Path
 
 import pytest
@@ -227,6 +228,17 @@ async def test_many_calls_leave_nothing_behind() -> None:
     assert open_files() <= files
     assert threads_of_calls() <= threads
     assert not problems
+
+
+async def test_a_closed_call_is_forgotten() -> None:
+    async with call() as ends:
+        ends.caller.send({"n": 1})
+        await ends.recorder.heard(0.1)
+        await ends.transport.close()
+        remembered = [weakref.ref(ends.transport), weakref.ref(ends.transport._audio), weakref.ref(ends.recorder)]
+        del ends
+    gc.collect()
+    assert [reference() for reference in remembered] == [None, None, None]
 
 
 async def test_a_call_takes_no_thread_of_its_own() -> None:

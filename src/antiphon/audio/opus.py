@@ -232,7 +232,10 @@ def _load() -> tuple[Any, Any]:
 
 def _library_names() -> Iterator[str]:
     """Where a libopus may be: PyAV's wheel (Linux `av.libs`, macOS `av/.dylibs`), then the system's."""
-    found = importlib.util.find_spec("av")  # finds the folder; PyAV itself is not imported
+    try:
+        found = importlib.util.find_spec("av")  # finds the folder; PyAV itself is not imported
+    except ValueError:  # it was blocked from being imported
+        found = None
     for folder in (found.submodule_search_locations or []) if found else []:
         package = Path(folder)
         for pattern in ("../av.libs/libopus-*.so*", ".dylibs/libopus*.dylib", "../av.libs/*opus*.dll"):

@@ -21,6 +21,7 @@ from antiphon.rtc.settings import EventTooLarge
 logger = logging.getLogger(__name__)
 
 _MAX_CHANNELS: Final = 16
+_WINDOW_SLACK: Final = 64 * 1024  # what an honest peer may have sent before it heard that the window is closed
 
 
 class GuardedSctp(RTCSctpTransport):
@@ -29,7 +30,7 @@ class GuardedSctp(RTCSctpTransport):
     def __init__(self, dtls: RTCDtlsTransport, *, max_message: int, on_violation: Callable[[str], None]) -> None:
         super().__init__(dtls)
         # The window must hold one whole message, and what is on its way behind it.
-        self._advertised_rwnd = 2 * max_message + 64 * 1024
+        self._advertised_rwnd = 2 * max_message
         self._on_violation = on_violation
         self._acknowledged = asyncio.Event()
 
@@ -58,7 +59,7 @@ class GuardedSctp(RTCSctpTransport):
             logger.debug("SCTP gave up on a packet", exc_info=error)
             self._on_violation("the peer broke the data channel's protocol")
             return
-        if self._advertised_rwnd < 0:
+        if self._advertised_rwnd < -_WINDOW_SLACK:
             self._on_violation("the peer sent a message larger than was announced")
         elif len(self._data_channels) > _MAX_CHANNELS:
             self._on_violation("the peer opened too many data channels")

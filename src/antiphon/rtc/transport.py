@@ -39,11 +39,15 @@ class CallTransport(Protocol):
         """Queue one message for the data channel, in order. Dropped silently once the channel is closed.
 
         A channel whose bounded queue is full is a peer that reads nothing: the transport closes with that reason.
+        Raises EventTooLarge for one that the peer cannot take (the implementation's `max_message_size` tells).
         """
         ...
 
     def send_audio(self, pcm: bytes) -> None:
-        """Queue speech (24 kHz int16 mono, any length), played out in real time, 20 ms a packet."""
+        """Queue speech (24 kHz int16 mono, any length), played out in real time, 20 ms a packet.
+
+        Raises PlayoutFull when more would wait than the settings allow (ten minutes by default).
+        """
         ...
 
     def end_audio(self) -> None:
