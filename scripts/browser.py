@@ -13,7 +13,7 @@ import sys
 
 import debian
 from chromium import find_chromium
-from commands import say
+from commands import say, succeeds
 
 DOWNLOAD_LIMIT_S = 300
 
@@ -65,12 +65,26 @@ def from_playwright() -> str | None:
     return path if path and runs(path) else None
 
 
+def make_driver_run() -> None:
+    """See that Playwright's driver starts, which is what drives the browser; say what to do where it does not."""
+    # It is a Node.js that wants one library which a minimal Debian lacks.
+    version = [sys.executable, "-m", "playwright", "--version"]
+    if subprocess.run(version, stdin=subprocess.DEVNULL, capture_output=True, check=False).returncode == 0:
+        return
+    if debian.can_install():
+        say("installing the Debian package libatomic1, which Playwright's driver needs")
+        debian.install("libatomic1")
+    if not succeeds(version):
+        say("Playwright's driver does not start, so the browser tests will fail; on Debian: apt-get install libatomic1")
+
+
 def main() -> None:
     """Find a browser that starts, or install one; print its path, or an empty line and say what that means."""
     named = os.environ.get("ANTIPHON_CHROMIUM")
     if named and not runs(named):
         say(f"ANTIPHON_CHROMIUM={named} does not start; looking for another browser")
         del os.environ["ANTIPHON_CHROMIUM"]
+    make_driver_run()
     browser = installed() or from_debian() or from_playwright()
     if browser is None:
         say("no browser can be had here: the browser tests will be skipped (install chromium to run them)")
