@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import enum
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -19,6 +20,9 @@ logger = logging.getLogger("antiphon.server")
 
 CLOSING_SECONDS = 2.0
 """How long calls get to end by themselves when the server stops; after that their tasks are cancelled."""
+
+ENDED_REMEMBERED = 256
+"""Ids of ended calls that are remembered, so that a second hang-up is no error."""
 
 
 class Readiness(enum.Enum):
@@ -46,6 +50,7 @@ class Calls:
         self._ready_seconds = ready_seconds
         self._taken = 0
         self._hang_ups: dict[str, Callable[[str], None]] = {}
+        self._ended: deque[str] = deque(maxlen=ENDED_REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
         self._settled = asyncio.Event()
         self._empty = asyncio.Event()
@@ -160,13 +165,18 @@ class Calls:
             yield
         finally:
             del self._hang_ups[call_id]
+            self._ended.append(call_id)
             logger.info("call %s ended after %.1f s", call_id, loop.time() - began)
 
     def hang_up(self, call_id: str, reason: str) -> bool:
-        """End a call. False when there is none of that id."""
+        """End a call. False when there is none of that id.
+
+        A caller that closes its connection and asks to hang up in one breath may be late with the second; hanging up a
+        call that has just ended is no error.
+        """
         hang_up = self._hang_ups.get(call_id)
         if hang_up is None:
-            return False
+            return call_id in self._ended
         hang_up(reason)
         return True
 
