@@ -111,9 +111,7 @@ async def test_speaking_over_the_answer_stops_it(tmp_path: Path) -> None:
     first = await say("go forward ten meters")
     second = await say("stop now please")
     # The first answer lasts about ten seconds; the second sentence begins in the middle of it.
-    microphone = write_wav(
-        tmp_path / "microphone.wav", silence(1000) + first + silence(4500) + second + silence(2000)
-    )
+    microphone = write_wav(tmp_path / "microphone.wav", silence(1000) + first + silence(4500) + second + silence(2000))
     async with opened_page(microphone) as page:
         await page.click("#start")
         await page.wait_for_function("() => window.antiphon.state === 'speaking'", timeout=30_000)
