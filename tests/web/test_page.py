@@ -37,6 +37,12 @@ async def hook(page: Page, name: str) -> Any:
     return await page.evaluate(f"antiphon.{name}")
 
 
+async def stop_the_clock(page: Page) -> None:
+    """From here on time passes in the page only when the test says so."""
+    await page.clock.install(time=0)
+    await page.clock.pause_at(1_000)
+
+
 async def connect(page: Page) -> None:
     await page.click("#start")
     await until(page, 'antiphon.line === "on"')
@@ -73,6 +79,15 @@ async def test_before_the_call_the_page_tells_what_answers_and_how_to_better_it(
     await model.locator("summary").click()
     await expect(model.locator("details p")).to_have_text(ABOUT["model"]["improve"])
     assert await hook(page, "state") == "idle"
+
+
+async def test_a_server_that_cannot_tell_what_answers_is_told_in_words(page: Page) -> None:
+    async def broken(route: Any) -> None:
+        await route.fulfill(status=500, body="no")
+
+    await page.route("**/about", broken)
+    await page.reload()
+    await expect(page.locator("#about")).to_have_text("The server did not say what answers.")
 
 
 # ── a call ────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -214,6 +229,16 @@ async def test_muting_silences_what_the_server_hears(page: Page, server: Scripte
     await until(page, 'antiphon.microphone === "muted"')
     await expect(page.locator("#mute")).to_have_attribute("aria-pressed", "true")
     await until(page, "antiphon.inputLevel === 0")
+    await page.keyboard.down("Space")
+    await until(page, 'antiphon.microphone === "on"')
+    await page.keyboard.up("Space")
+    await until(page, 'antiphon.microphone === "muted"')
+
+
+async def test_space_after_a_click_on_mute_talks_instead_of_pressing_it_again(page: Page) -> None:
+    await connect(page)
+    await page.click("#mute")
+    await until(page, 'antiphon.microphone === "muted"')
     await page.keyboard.down("Space")
     await until(page, 'antiphon.microphone === "on"')
     await page.keyboard.up("Space")
@@ -398,7 +423,7 @@ async def test_a_line_that_comes_back_within_the_grace_keeps_the_call(page: Page
 async def test_a_line_that_stays_away_ends_the_call_in_words(page: Page, server: ScriptedServer) -> None:
     await page.evaluate(CONNECTION_STATE)
     await connect(page)
-    await page.clock.install()
+    await stop_the_clock(page)
     await page.evaluate('sayState("disconnected")')
     await page.clock.fast_forward(4_900)
     assert await hook(page, "line") == "shaky"
@@ -411,7 +436,7 @@ async def test_a_server_that_never_confirms_the_session_does_not_hold_the_call_u
     page: Page, server: ScriptedServer
 ) -> None:
     server.confirms_updates = False
-    await page.clock.install()
+    await stop_the_clock(page)
     await page.click("#start")
     async with asyncio.timeout(10):
         await server.asked.wait()

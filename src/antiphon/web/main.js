@@ -285,6 +285,11 @@ drawAll();
 byId("start").addEventListener("click", () => start({ withMicrophone: true }));
 byId("call").addEventListener("click", () => (call ? call.hangUp() : start({ withMicrophone: true })));
 byId("mute").addEventListener("click", toggleMute);
+for (const id of ["call", "mute"]) {
+  // A finger or mouse leaves no focus behind: Space, held to talk, would press the button again and end the call.
+  byId(id).addEventListener("click", (event) => event.detail > 0 && byId(id).blur());
+}
+byId("keys-open").addEventListener("click", () => /** @type {HTMLDialogElement} */ (byId("keys")).showModal());
 byId("notice-close").addEventListener("click", () => say(null));
 byId("language").addEventListener("click", switchLanguage);
 byId("theme").addEventListener("click", switchTheme);

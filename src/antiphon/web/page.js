@@ -40,7 +40,8 @@ export function drawState({ phase, mic, line, hasTranscript }) {
   Object.assign(root.dataset, { phase, mic, line, view: isInCall || hasTranscript ? "call" : "before" });
 
   byId("mark-word").textContent = word(markWord(phase, mic, line));
-  byId("line-word").textContent = word(`line_${line}`);
+  const lineWord = byId("line-word");
+  if (lineWord.textContent !== word(`line_${line}`)) lineWord.textContent = word(`line_${line}`); // it is read out when set
   byId("hint").textContent = word(mic === "none" ? "say_typing" : "say_something");
   byId("hint").hidden = hasTranscript || line !== "on";
 
