@@ -6,10 +6,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from engine.llm_strict_server import Reply, Request, running
 
 from antiphon.engine.llm.discovery import LLAMA_CPP, LM_STUDIO, OLLAMA, VLLM, Place, find_local_server, found_server
 from antiphon.engine.llm.models import choose_model, model_names, same_model
+from engine.llm_strict_server import Reply, Request, running
 
 
 def models(*names: str, owner: str = "") -> dict[str, Any]:

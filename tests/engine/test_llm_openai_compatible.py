@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from antiphon.engine.llm.openai_compatible import ChatModel, open_model
+from antiphon.engine.llm.refusals import refused_field
 from antiphon.engine.stages import (
     ImageContent,
     ModelDone,
@@ -364,6 +365,47 @@ async def test_a_model_without_tools_still_talks_and_says_so_but_does_not_preten
         with pytest.raises(StageError, match="cannot call tools"):
             await answer_of(model, asking(tools=(ADD,), tool_choice="required"))
         await model.aclose()
+
+
+async def test_a_limit_whose_value_is_refused_is_not_dropped() -> None:
+    async def answer(request: Request, reply: Reply) -> None:
+        await reply.json({"error": {"message": "max_tokens is too large: 9999"}}, 400)
+
+    async with strict_server(answer=answer) as server:
+        model = model_at(server.url)
+        with pytest.raises(StageError, match="HTTP 400"):
+            await answer_of(model, asking(max_output_tokens=9999))
+        await model.aclose()
+    assert len(server.chats) == 1
+
+
+async def test_a_server_that_knows_no_limit_at_all_is_not_asked_without_one() -> None:
+    async with strict_server(fields=FIELDS - {"max_tokens"}) as server:
+        model = model_at(server.url)
+        with pytest.raises(StageError, match="HTTP 400"):
+            await answer_of(model, asking(max_output_tokens=9))
+        await model.aclose()
+    assert [set(body) & {"max_tokens", "max_completion_tokens"} for body in server.chats] == [
+        {"max_tokens"},
+        {"max_completion_tokens"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("refusal", "field"),
+    [
+        ("Unsupported parameter: 'max_tokens' is not supported. Use 'max_completion_tokens' instead.", "max_tokens"),
+        ("Extra inputs are not permitted: stream_options", "stream_options"),
+        ('"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set', "tools"),
+        ("tools param requires --jinja flag", "tools"),
+        ("registry.ollama.ai/library/gemma:2b does not support tools", "tools"),
+        ("max_tokens is too large", None),
+        ("something else broke", None),
+        ("", None),
+    ],
+)
+def test_what_servers_refuse_is_understood(refusal: str, field: str | None) -> None:
+    assert refused_field(refusal, {"max_tokens", "stream_options", "tools", "tool_choice"}) == field
 
 
 async def test_a_picture_goes_out_as_an_image_part_and_a_blind_model_is_named() -> None:

@@ -235,7 +235,7 @@ def _object_text(arguments: str) -> str:
     """Arguments as the JSON object that chat templates parse; a call cut off in the middle has none."""
     try:
         parsed = json.loads(arguments)
-    except ValueError:
+    except (ValueError, RecursionError):
         return "{}"
     return arguments if isinstance(parsed, dict) else "{}"
 

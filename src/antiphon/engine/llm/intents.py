@@ -139,13 +139,16 @@ _COURTESY: Final = word_set("please hey ok okay well um uh so now antiphon compu
 def find_intent(utterance: str) -> Intent | None:
     """The intent whose phrase is nearly the whole utterance, or None."""
     words = plain_words(utterance)
-    bare = [word for word in words if word not in _COURTESY] or words
-    said = " ".join(bare)
+    bare = [word for word in words if word not in _COURTESY]
+    readings = {" ".join(words), " ".join(bare)}
     best: tuple[float, Intent | None] = (_CLOSE_ENOUGH, None)
     for intent, phrases in PHRASES.items():
         for phrase in phrases:
             # One word has too few letters to be recognised by likeness ("hi", "his").
-            likeness = fuzz.ratio(said, phrase) if " " in phrase else 100.0 * (said == phrase)
+            if " " in phrase:
+                likeness = max(fuzz.ratio(said, phrase) for said in readings)
+            else:
+                likeness = 100.0 * (phrase in readings)
             if likeness > best[0]:
                 best = (likeness, intent)
     return best[1]

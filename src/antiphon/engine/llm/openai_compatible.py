@@ -19,7 +19,7 @@ from antiphon.engine.llm.chat_messages import offered_tools, request_body
 from antiphon.engine.llm.chat_settings import ChatSettings, base_url
 from antiphon.engine.llm.chat_stream import AnswerAssembler, EventStreamReader
 from antiphon.engine.llm.models import choose_model, model_names, same_model
-from antiphon.engine.llm.refusals import explain_refusal, names_the_model, unknown_model, unreachable
+from antiphon.engine.llm.refusals import explain_refusal, names_the_model, refused_field, unknown_model, unreachable
 from antiphon.engine.stages import (
     ImageContent,
     ModelEvent,
@@ -36,7 +36,6 @@ logger = logging.getLogger(__name__)
 _LONGEST_BODY: Final = 4 * 1024 * 1024
 _BUSY: Final = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 _REPLACEABLE: Final = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-_DISPENSABLE: Final = ("stream_options", "parallel_tool_calls", "temperature", "tool_choice")
 
 
 def open_model(options: StageOptions, *, transport: httpx.AsyncBaseTransport | None = None) -> ChatModel:
@@ -219,11 +218,11 @@ class ChatModel:
                 return response
             refusal = await self._refusal(response)
             await stack.aclose()
+            if response.status_code in (400, 422, 500, 501) and self._adapt(refusal, body):
+                continue
             if response.status_code in _BUSY and attempts < self._settings.retries:
                 attempts += 1
                 await asyncio.sleep(_retry_after(response, self._settings.retry_delay * attempts))
-                continue
-            if response.status_code in (400, 404, 422, 500, 501) and self._adapt(refusal, body):
                 continue
             raise StageError(await self._explain(response.status_code, refusal, request))
 
@@ -246,22 +245,15 @@ class ChatModel:
 
     def _adapt(self, refusal: str, body: Mapping[str, Any]) -> bool:
         """Remember a field that this server refuses. True when the request is worth sending again without it."""
-        told = refusal.casefold()
-        # The longer name first: "max_completion_tokens" does not contain "max_tokens", but messages name both.
-        if self._limit_field in body and self._limit_field in told and self._limit_field not in self._left_out:
-            self._left_out.add(self._limit_field)
-            self._limit_field = _REPLACEABLE[self._limit_field]
-            return True
-        for field in _DISPENSABLE:
-            if field in body and field in told:
-                self._left_out.add(field)
-                logger.warning("the server at %s refuses %s; it is left out from now on", self._place, field)
-                return True
-        if "tools" in body and "support" in told and "tool" in told and "tools" not in self._left_out:
-            self._left_out.add("tools")
-            logger.warning("the model %s cannot call tools; it is not told of any", self._model)
-            return True
-        return False
+        refused = refused_field(refusal, body)
+        if refused is None or refused in self._left_out:
+            return False  # a forced call keeps its tools in the body: asking again would ask for ever
+        self._left_out.add(refused)
+        if refused in _REPLACEABLE:
+            self._limit_field = _REPLACEABLE[refused]
+            return self._limit_field not in self._left_out  # without any limit it would be another request
+        logger.warning("%s at %s refuses %r; it is left out from now on", self._model, self._place, refused)
+        return True
 
     async def _explain(self, status: int, refusal: str, request: ModelRequest) -> str:
         if names_the_model(status, refusal):
@@ -296,7 +288,7 @@ class ChatModel:
                     if not response.is_success:
                         return []
                     return model_names(json.loads(await self._read_whole(response)))
-        except ValueError:
+        except (ValueError, RecursionError):
             return []
         except (TimeoutError, httpx.HTTPError):
             raise StageError(self._unreachable()) from None
@@ -343,7 +335,7 @@ def _retry_after(response: httpx.Response, otherwise: float) -> float:
 def _parsed(data: str) -> Mapping[str, Any]:
     try:
         chunk = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise StageError("The language model's server sent something that is not a chat answer.") from None
     if not isinstance(chunk, dict):
         raise StageError("The language model's server sent something that is not a chat answer.")

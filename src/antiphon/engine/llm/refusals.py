@@ -5,7 +5,8 @@ A server's own message is only searched for what it names; it is never passed on
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Container, Sequence
 from typing import Final
 
 _LISTED_MODELS: Final = 12
@@ -15,6 +16,38 @@ _HOW_TO_START: Final = {
     8080: "`llama-server`",
     8000: "`vllm serve`",
 }
+# The longer names first: a message may name both ("use max_completion_tokens instead of max_tokens").
+_LEFT_OUT_WHEN_REFUSED: Final = (
+    "stream_options",
+    "parallel_tool_calls",
+    "temperature",
+    "tool_choice",
+    "max_completion_tokens",
+    "max_tokens",
+)
+_REFUSES: Final = re.compile(
+    r"un(?:supported|known|recogni[sz]ed|expected)|not (?:supported|permitted|allowed|a valid)|"
+    r"does not support|extra|instead|invalid (?:parameter|field|argument)|no such"
+)
+_NO_TOOLS: Final = re.compile(
+    r"(?:not|n't) support (?:tool|function)|tools? (?:is|are|use is|calling is) not|tools? (?:choice|param) requires|"
+    r"requires --(?:jinja|enable-auto-tool-choice)"
+)
+
+
+def refused_field(refusal: str, body: Container[str]) -> str | None:
+    """The field of the request that the refusal names as unknown to the server, "tools" when the model cannot call
+    any, or None. A field whose value is refused ("max_tokens is too large") is not meant."""
+    told = refusal.casefold()
+    if "tools" in body and _NO_TOOLS.search(told):
+        return "tools"
+    if not _REFUSES.search(told):
+        return None
+    return next((field for field in _LEFT_OUT_WHEN_REFUSED if field in body and _names(told, field)), None)
+
+
+def _names(told: str, field: str) -> bool:
+    return re.search(rf"(?<![a-z_]){field}(?![a-z_])", told) is not None
 
 
 def names_the_model(status: int, refusal: str) -> bool:
@@ -36,8 +69,11 @@ def explain_refusal(status: int, refusal: str, *, place: str, path: str, model: 
         return f"The conversation has grown longer than {model} can read."
     if with_image and any(word in told for word in ("image", "vision", "multimodal", "mmproj", "content")):
         return f"{model} cannot see pictures; choose a model with vision."
-    if "tool" in told and "support" in told:
-        return f"{model} cannot call tools; choose one that can."
+    if _NO_TOOLS.search(told):
+        return (
+            f"{model} cannot call tools; choose one that can, or start its server so that it may "
+            "(vLLM: --enable-auto-tool-choice, llama.cpp: --jinja)."
+        )
     return f"The language model's server at {place} refused the request with HTTP {status}."
 
 

@@ -10,18 +10,24 @@ from antiphon.engine.llm.words import name_words
 
 _MOST_FIELDS: Final = 5
 _LONGEST_TEXT: Final = 400
+_DEEPEST: Final = 3
 _FAILED: Final = ("error", "errors", "exception")
 _PLAIN: Final = ("result", "output", "value", "answer", "text", "message", "content", "data", "response")
 
 
 def tell_result(tool: str, output: str) -> str:
-    """One or two sentences. tool: the called tool's name; output: what it returned, JSON or plain text."""
+    """One or two sentences, of bounded length. tool: the called tool's name; output: what it returned, JSON or text."""
+    told = _clipped(_told(tool, output))
+    return told.encode("utf-16", "surrogatepass").decode("utf-16", "replace")  # escaped JSON may hold half an emoji
+
+
+def _told(tool: str, output: str) -> str:
     name = " ".join(name_words(tool)) or "the tool"
     try:
         value = json.loads(output)
-    except ValueError:
+    except (ValueError, RecursionError):
         value = output
-    if value is None or value in ("", {}):
+    if value is None or (isinstance(value, str) and not value.strip()) or value in ("", {}):
         return f"{_capital(name)} is done."
     if isinstance(value, Mapping):
         return _tell_object(name, value)
@@ -58,20 +64,25 @@ def _tell_plain(name: str, value: Any) -> str:
     return f"The result of {name} is {_say(value)}."
 
 
-def _say(value: Any) -> str:
+def _say(value: Any, depth: int = 0) -> str:
+    if depth > _DEEPEST and isinstance(value, Mapping | list):
+        return "more"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, float) and value == int(value) and abs(value) < 1e15:
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))
     if isinstance(value, Mapping):
-        fields = [f"{' '.join(name_words(str(key)))} {_say(one)}" for key, one in list(value.items())[:3]]
+        fields = [f"{' '.join(name_words(str(key)))} {_say(one, depth + 1)}" for key, one in list(value.items())[:3]]
         return ", ".join(fields) if fields else "nothing"
     if isinstance(value, Sequence) and not isinstance(value, str):
         if not value:
             return "nothing"
-        listed = "; ".join(_say(one) for one in value[:_MOST_FIELDS])
+        listed = "; ".join(_say(one, depth + 1) for one in value[:_MOST_FIELDS])
         return listed if len(value) == 1 else f"{len(value)} entries: {listed}" + (", …" if len(value) > 5 else "")
-    text = " ".join(str(value).split())
+    return _clipped(" ".join(str(value).split()))
+
+
+def _clipped(text: str) -> str:
     return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT].rsplit(" ", 1)[0] + " …"
 
 

@@ -49,8 +49,8 @@ class Measures:
 
 def measure(pixels: Pixels) -> Measures:
     """Measure RGB pixels of any size above zero."""
-    step = max(1, -(-max(pixels.shape[:2]) // _SAMPLE_EDGE))
-    sample = pixels[step // 2 :: step, step // 2 :: step].reshape(-1, 3)
+    down, across = (-(-edge // _SAMPLE_EDGE) for edge in pixels.shape[:2])
+    sample = pixels[down // 2 :: down, across // 2 :: across].reshape(-1, 3)
     lab = to_lab(sample)
     lightness = lab[:, 0] / 100.0
     low, high = np.percentile(lightness, [5, 95])
@@ -108,6 +108,8 @@ def _drawn(pixels: Pixels) -> bool:
     if min(pixels.shape[:2]) < 64:
         return False
     alike = float((np.abs(np.diff(pixels, axis=1)).max(axis=-1) == 0.0).mean())
+    if alike <= 0.75:
+        return False  # counting the colours is the dear part
     packed = (pixels * 255).astype(np.uint32) @ np.array([65536, 256, 1], dtype=np.uint32)
     counts = np.sort(np.unique(packed, return_counts=True)[1])[::-1]
-    return alike > 0.75 and float(counts[:16].sum()) / packed.size > 0.8
+    return float(counts[:16].sum()) / packed.size > 0.8

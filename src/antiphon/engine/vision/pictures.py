@@ -6,7 +6,6 @@ import base64
 import binascii
 import io
 import re
-import warnings
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote_to_bytes
@@ -55,16 +54,13 @@ def read_picture(url: str) -> Picture:
     """Decode a data URL. Raises StageError in plain words for everything that is not a whole picture of sane size."""
     data = _bytes_of(url)
     try:
-        with warnings.catch_warnings():
-            # Pillow warns of what is too large; the size is checked here before anything is decoded.
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            with Image.open(io.BytesIO(data), formats=_available(_FORMATS)) as opened:
-                return _decoded(opened)
+        with Image.open(io.BytesIO(data), formats=_available(_FORMATS)) as opened:
+            return _decoded(opened)
     except StageError:
         raise
     except UnidentifiedImageError:
         raise StageError("This is not a picture in a format that can be read here (JPEG, PNG, WebP, GIF).") from None
-    except (Image.DecompressionBombError, MemoryError):
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning, MemoryError):
         raise StageError("The picture is too large to be looked at.") from None
     except Exception:  # noqa: BLE001 - decoders raise anything on broken data (struct.error, IndexError, …)
         raise StageError("The picture is broken or cut off: it could not be decoded.") from None
