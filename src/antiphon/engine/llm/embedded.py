@@ -73,7 +73,7 @@ class EmbeddedModel:
         """Stream the answer word by word. This model's tokens are words: limits and counts are in words."""
         wanted = images_to_look_at(request)
         seen = [await self._look_at(image) for image in wanted]
-        # Fuzzy matching is C code of some 10 µs a tool, so it needs no thread.
+        # About a millisecond with a few tools, so it needs no thread.
         plan = plan_answer(request, now=self._clock(), seen=seen)
         limit = request.max_output_tokens
         used = 0

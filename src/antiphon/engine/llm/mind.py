@@ -34,6 +34,7 @@ MOST_IMAGES: Final = 3
 _LONGEST_ECHO: Final = 60
 _REMEMBERED_TURNS: Final = 8
 _MOST_QUESTIONS: Final = 2
+_QUESTIONS_BEGIN: Final = "For "
 
 _LINE_TO_SAY: Final = re.compile(
     r"(?:please |now |just )*(?:say|speak|repeat|tell the user|answer with|respond with|reply with|greet the user with|"
@@ -84,13 +85,13 @@ class _Question:
         name = asked_words(parameter)
         if parameter.kind == "choice":
             listed = [str(choice) for choice in parameter.choices[:6]]
-            return f"For {tool}, what is the {name}: {_either(listed)}?"
+            return f"{_QUESTIONS_BEGIN}{tool}, what is the {name}: {_either(listed)}?"
         if parameter.kind == "boolean":
-            return f"For {tool}, should {name} be on or off?"
+            return f"{_QUESTIONS_BEGIN}{tool}, should {name} be on or off?"
         if parameter.kind in ("integer", "number"):
             limits = _limits(parameter)
-            return f"For {tool}, which number is {name}{limits}?"
-        return f"For {tool}, what is the {name}?"
+            return f"{_QUESTIONS_BEGIN}{tool}, which number is {name}{limits}?"
+        return f"{_QUESTIONS_BEGIN}{tool}, what is the {name}?"
 
 
 @dataclass(slots=True)
@@ -248,6 +249,8 @@ def _answer_to(question: _Question, said: str) -> Plan | _Question | None:
 
 def _open_question(earlier: Sequence[tuple[str, str]], tools: Sequence[ModelTool]) -> _Question | None:
     """The question that the last reply asked, found by going through the last turns again: there is no memory."""
+    if not earlier or not earlier[-1][1].startswith(_QUESTIONS_BEGIN):
+        return None  # going through the turns is the dear part: 40 microseconds for each tool and turn
     question: _Question | None = None
     for said, reply in earlier[-_REMEMBERED_TURNS:]:
         step = _tool_step(question, said, tools) if said else None

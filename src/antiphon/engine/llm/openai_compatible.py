@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing
 from typing import Any, Final
 
 import httpx
@@ -139,13 +139,14 @@ class ChatModel:
                 for event in events:
                     yield event
             else:
-                async for event in self._streamed(response, assembler):
-                    yield event
+                async with aclosing(self._streamed(response, assembler)) as streamed:
+                    async for event in streamed:
+                        yield event
             self._trouble = None
             for event in assembler.end():
                 yield event
 
-    async def _streamed(self, response: httpx.Response, assembler: AnswerAssembler) -> AsyncIterator[ModelEvent]:
+    async def _streamed(self, response: httpx.Response, assembler: AnswerAssembler) -> AsyncGenerator[ModelEvent, None]:
         reader = EventStreamReader()
         pieces = response.aiter_bytes()
         # Time waited is counted from event to event, so that keep-alive comments do not hide a model that hangs; the
