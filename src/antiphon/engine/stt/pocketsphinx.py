@@ -20,11 +20,13 @@ from typing import Any, Final
 from antiphon.audio import Resampler
 from antiphon.engine.framed_process import Frame, FramedProcess
 from antiphon.engine.stages import SAMPLE_RATE, StageDescription, StageOptions, Transcript
+from antiphon.engine.stt.pauses import FRAME_MS, PauseShortener
 from antiphon.engine.stt.worker_pool import WorkerPool
 from antiphon.errors import ConfigurationError, LocalProtocolError, StageError, StageUnavailable
 
 _RATE: Final = 16_000
 _STEP_BYTES: Final = 2 * _RATE // 10  # what is sent at a time: 100 ms
+_FRAME_BYTES: Final = 2 * _RATE * FRAME_MS // 1000
 # Exact zeros, which synthetic speech and muted microphones are full of, ruin the decoder's log energies.
 _DITHER_DBFS: Final = -60.0
 _DITHER_SEED: Final = 20
@@ -37,7 +39,7 @@ _HINT_RATIO: Final = 55.0
 _HINT_WORD: Final = re.compile(r"[a-z]+(?:'[a-z]+)*")
 _CUT_AFTER_SECONDS: Final = 20.0
 _CUT_ANYWAY_SECONDS: Final = 40.0
-_CUT_BELOW_DBFS: Final = -45.0
+_CUT_LOOK_SAMPLES: Final = _RATE // 10
 _MAX_SECONDS: Final = 600.0
 _IMPROVE: Final = "give a server that speaks the OpenAI API at /v1/audio/transcriptions with --stt URL"
 
@@ -99,12 +101,14 @@ class PocketsphinxStream:
         import numpy as np  # noqa: PLC0415 -- the core install has none
 
         self._np = np
+        self._pauses = PauseShortener(np, _RATE)
         self._noise = np.random.default_rng(_DITHER_SEED)
         self._resampler = Resampler(SAMPLE_RATE, _RATE)
         self._pool = pool
         self._settings = settings
         self._hints = hints
         self._worker: FramedProcess | None = None
+        self._resampled = bytearray()
         self._unsent = bytearray()
         self._outstanding = 0
         self._text = ""
@@ -118,21 +122,23 @@ class PocketsphinxStream:
         self._fed_bytes += len(pcm)
         if self._fed_bytes > _MAX_SECONDS * SAMPLE_RATE * 2:
             raise StageError(f"an utterance may last {_MAX_SECONDS:.0f} seconds")
-        self._unsent += self._resampler.feed(pcm)
+        self._resampled += self._resampler.feed(pcm)
         before = self._text
         with self._given_up_on_failure():
-            while len(self._unsent) >= _STEP_BYTES:
-                await self._send_step(_STEP_BYTES)
+            whole = len(self._resampled) - len(self._resampled) % _FRAME_BYTES
+            await self._hear(whole)
+            # In a pause nothing more comes, so what there is goes on its way before the text is asked for.
+            await self._send_steps(least=1 if self._pauses.in_pause else _STEP_BYTES)
             await self._collect(_AHEAD)
         return self._text if self._text != before else None
 
     async def finish(self) -> Transcript:
         """See `RecognizerStream.finish`."""
         self._check_open()
-        self._unsent += self._resampler.flush()
+        self._resampled += self._resampler.flush()
         with self._given_up_on_failure():
-            while self._unsent:
-                await self._send_step(min(_STEP_BYTES, len(self._unsent)))
+            await self._hear(len(self._resampled))
+            await self._send_steps(least=1)
             final = await self._final()
         self._ended = True
         self._give_back(sound=True)
@@ -154,6 +160,7 @@ class PocketsphinxStream:
 
     def _end(self) -> None:
         self._ended = True
+        self._resampled.clear()
         self._unsent.clear()
         self._give_back(sound=False)
 
@@ -161,24 +168,38 @@ class PocketsphinxStream:
         if self._ended:
             raise LocalProtocolError("this utterance is over")
 
-    async def _send_step(self, size: int) -> None:
-        if self._worker is None:
-            self._worker = await self._pool.take(self._settings.wait_seconds)
-            await self._worker.send_json(b"B", {"hints": self._hints})
-        step = bytes(self._unsent[:size])
-        del self._unsent[:size]
-        heard = self._np.frombuffer(step, dtype="<i2").astype(self._np.float32)
-        noise = self._noise.standard_normal(len(heard), self._np.float32) * (32768 * 10 ** (_DITHER_DBFS / 20))
-        dithered = self._np.clip(heard + noise, -32768, 32767).astype("<i2").tobytes()
-        self._outstanding += 1
-        await self._worker.send(b"P", dithered)
-        self._since_cut += size / 2 / _RATE
-        if self._since_cut >= _CUT_AFTER_SECONDS:
-            power = float(self._np.mean(heard * heard)) / 32768**2
-            if power < 10 ** (_CUT_BELOW_DBFS / 10) or self._since_cut >= _CUT_ANYWAY_SECONDS:
-                self._since_cut = 0.0
+    async def _hear(self, size: int) -> None:
+        """Take so many bytes of 16 kHz audio: shorten its pauses, give it its noise floor, and queue it."""
+        given = self._np.frombuffer(bytes(self._resampled[:size]), dtype="<i2").astype(self._np.float32)
+        del self._resampled[:size]
+        for start in range(0, len(given), _CUT_LOOK_SAMPLES):
+            heard = self._pauses.feed(given[start : start + _CUT_LOOK_SAMPLES])
+            noise = self._noise.standard_normal(len(heard), self._np.float32) * (32768 * 10 ** (_DITHER_DBFS / 20))
+            self._unsent += self._np.clip(heard + noise, -32768, 32767).astype("<i2").tobytes()
+            await self._cut_when_long(len(heard) / _RATE)
+
+    async def _cut_when_long(self, seconds: float) -> None:
+        """Let the worker begin anew after a while, in a pause if there is one, so that its memory stays bounded."""
+        self._since_cut += seconds
+        if self._since_cut < _CUT_AFTER_SECONDS:
+            return
+        if self._pauses.in_pause or self._since_cut >= _CUT_ANYWAY_SECONDS:
+            self._since_cut = 0.0
+            await self._send_steps(least=1)
+            if self._worker is not None:
                 await self._worker.send(b"S")
-        await self._collect(_AHEAD)
+
+    async def _send_steps(self, *, least: int) -> None:
+        """Send what is queued, as long as it is at least so many bytes."""
+        while len(self._unsent) >= least:
+            if self._worker is None:
+                self._worker = await self._pool.take(self._settings.wait_seconds)
+                await self._worker.send_json(b"B", {"hints": self._hints})
+            step = bytes(self._unsent[:_STEP_BYTES])
+            del self._unsent[:_STEP_BYTES]
+            self._outstanding += 1
+            await self._worker.send(b"P", step)
+            await self._collect(_AHEAD)
 
     async def _collect(self, ahead: int) -> None:
         """Take the answers that are there, and wait while more than `ahead` are outstanding."""

@@ -41,6 +41,18 @@ class WorkerPool:
         return len(self._taken)
 
     @property
+    def pids(self) -> list[int]:
+        """The process ids of the workers that are idle or have an utterance."""
+        idle = [self._idle.get_nowait() for _ in range(self._idle.qsize())]
+        for worker in idle:
+            self._idle.put_nowait(worker)
+        return [worker.pid for worker in (*idle, *self._taken) if worker is not None]
+
+    @property
+    def taken_pids(self) -> list[int]:
+        return [worker.pid for worker in self._taken]
+
+    @property
     def idle(self) -> int:
         return self._idle.qsize()
 
@@ -92,8 +104,6 @@ class WorkerPool:
 
     async def aclose(self) -> None:
         self._closed = True
-        for _ in range(self._waiting):
-            self._idle.put_nowait(None)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()
@@ -104,6 +114,8 @@ class WorkerPool:
             worker = self._idle.get_nowait()
             if worker is not None:
                 workers.append(worker)
+        for _ in range(self._waiting):
+            self._idle.put_nowait(None)
         await asyncio.gather(*(_kill(worker) for worker in workers))
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -29,11 +29,11 @@ class EspeakVoice(NamedTuple):
 
 
 PROTOCOL_VOICES: Mapping[str, EspeakVoice] = {
-    "alloy": EspeakVoice(("en-us",)),
+    "alloy": EspeakVoice(("en-us+m5",)),
     "ash": EspeakVoice(("en-us+m4",)),
     "ballad": EspeakVoice(("en-gb-x-rp",), 90),
     "coral": EspeakVoice(("en-us+f5",), 110),
-    "echo": EspeakVoice(("en-us+m5",)),
+    "echo": EspeakVoice(("en-us",)),
     "sage": EspeakVoice(("en-gb-x-rp+f5",)),
     "shimmer": EspeakVoice(("en-us+f2",), 90),
     "verse": EspeakVoice(("en-us+Reed",), 70),
