@@ -270,6 +270,21 @@ def test_every_phrase_of_the_table_is_found_and_answered(intent: Intent) -> None
 
 
 @pytest.mark.parametrize(
+    ("said_words", "intent"),
+    [
+        ("Can you describe this picture for me?", Intent.PHOTO),
+        ("What's in this photo?", Intent.PHOTO),
+        ("could you please repeat that", Intent.REPEAT),
+        ("What's the time?", Intent.TIME),
+        ("which model are you", Intent.IDENTITY),
+        ("never mind", Intent.STOP),
+    ],
+)
+def test_phrases_are_found_as_they_are_varied(said_words: str, intent: Intent) -> None:
+    assert find_intent(said_words) is intent
+
+
+@pytest.mark.parametrize(
     "said_words",
     [
         "the photo is on the table",

@@ -43,6 +43,8 @@ TOOLS = (
         ("add one hundred and five and two", "delayed_add", {"a": 105, "b": 2}),
         ("add to and five", "delayed_add", {"a": 2, "b": 5}),
         ("what is two plus five", "delayed_add", {"a": 2, "b": 5}),
+        ("add two numbers two and five", "delayed_add", {"a": 2, "b": 5}),
+        ("could you please tell me what two plus nine is", "delayed_add", {"a": 2, "b": 9}),
         ("echo upper hello world", "echo_upper", {"text": "hello world"}),
         ("uppercase hello world", "echo_upper", {"text": "hello world"}),
         ("upper case Hello World!", "echo_upper", {"text": "Hello World"}),
@@ -70,6 +72,7 @@ def test_an_order_is_a_call(said: str, name: str, arguments: dict[str, Any]) -> 
     ("said", "name", "missing"),
     [
         ("add two", "delayed_add", ("b",)),
+        ("add 2.5 and 3", "delayed_add", ("a",)),
         ("how's the weather today", "get_weather", ("city",)),
         ("set a timer", "set_timer", ("minutes",)),
         ("set a timer for two hundred minutes", "set_timer", ("minutes",)),

@@ -7,7 +7,8 @@ phrase inside a longer sentence does not set it off.
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
+import functools
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from rapidfuzz import fuzz
@@ -50,6 +51,7 @@ PHRASES: Final[Mapping[Intent, tuple[str, ...]]] = {
         "who are you", "what are you", "what is your name", "what's your name", "are you a robot", "are you an ai",
         "are you human", "are you a real person", "are you chat gpt", "introduce yourself",
         "tell me about yourself",
+        "what model are you", "which model are you", "what language model are you",
     ),
     Intent.HELP: (
         "help", "help me", "what can you do", "what can i say", "what can you do for me", "what do you do",
@@ -133,22 +135,40 @@ NO_WORDS: Final = (
 NO_PHOTO: Final = "I have not got a photo yet. Send me one, and I tell what I can measure in it."
 
 _CLOSE_ENOUGH: Final = 88
+_CONTRACTED: Final = {"what's": "what is", "who's": "who is", "that's": "that is", "i'm": "i am", "there's": "there is"}
+_ASKED_POLITELY: Final = word_set("can could would will")
+_POINTING: Final = word_set("this that these my")
 _COURTESY: Final = word_set("please hey ok okay well um uh so now antiphon computer")
 
 
 def find_intent(utterance: str) -> Intent | None:
     """The intent whose phrase is nearly the whole utterance, or None."""
     words = plain_words(utterance)
-    bare = [word for word in words if word not in _COURTESY]
-    readings = {" ".join(words), " ".join(bare)}
+    readings = {" ".join(words), _bare(words)}
     best: tuple[float, Intent | None] = (_CLOSE_ENOUGH, None)
     for intent, phrases in PHRASES.items():
         for phrase in phrases:
             # One word has too few letters to be recognised by likeness ("hi", "his").
             if " " in phrase:
-                likeness = max(fuzz.ratio(said, phrase) for said in readings)
+                forms = {phrase, _bare(plain_words(phrase))}
+                likeness = max(fuzz.ratio(said, form) for said in readings for form in forms)
             else:
                 likeness = 100.0 * (phrase in readings)
             if likeness > best[0]:
                 best = (likeness, intent)
     return best[1]
+
+
+@functools.lru_cache(maxsize=1024)
+def _bare_form(words: tuple[str, ...]) -> str:
+    expanded = [part for word in words for part in _CONTRACTED.get(word, word).split() if part not in _COURTESY]
+    if len(expanded) > 3 and expanded[0] in _ASKED_POLITELY and expanded[1] == "you":
+        expanded = expanded[2:]
+    if len(expanded) > 3 and expanded[-2:] == ["for", "me"]:
+        expanded = expanded[:-2]
+    return " ".join("the" if word in _POINTING else word for word in expanded)
+
+
+def _bare(words: Sequence[str]) -> str:
+    """Without courtesy and contractions, and with "this" and "my" as "the": how a phrase is varied most."""
+    return _bare_form(tuple(words))

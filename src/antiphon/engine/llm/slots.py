@@ -208,10 +208,10 @@ def _fill_numbers(filling: _Filling, parameters: Sequence[Parameter]) -> None:
     for parameter in wanting:
         if parameter.name in filling.arguments or not parameter.required:
             continue
-        fitting = next((number for number in found if _fits(number, parameter)), None)
-        if fitting is not None:
-            found.remove(fitting)
-            filling.give(parameter.name, _as_kind(fitting, parameter), range(fitting.start, fitting.end))
+        if found:  # one that does not fit is not passed on to the next parameter, and the next one not drawn up to this
+            number = found.pop(0)
+            if _fits(number, parameter):
+                filling.give(parameter.name, _as_kind(number, parameter), range(number.start, number.end))
     for parameter in lists:
         if found:
             places = [place for number in found for place in range(number.start, number.end)]

@@ -161,6 +161,9 @@ def _trigger(words: Sequence[Word], tool: ModelTool) -> _Trigger:
         if end in taken or words[end].text in others or pair in _COMPOUNDS or (in_description and end - 1 in taken):
             taken.add(end)
             end += 1
+        elif end + 1 < len(words) and (words[end].text, words[end + 1].text) in itertools.pairwise(description):
+            taken |= {end, end + 1}  # "add two numbers": that two is none of the numbers
+            end += 2
         elif words[end].text in ("the", "a", "an") and any(place > end for place in best):
             end += 1
         else:
