@@ -1,4 +1,4 @@
-"""One browser and one scripted server for all tests of the page; a new page, microphone allowed, for each."""
+"""One browser and one scripted server for all tests of the page; for each call a new page, microphone allowed."""
 
 from __future__ import annotations
 
@@ -33,6 +33,15 @@ async def one_server() -> AsyncIterator[ScriptedServer]:
 async def server(one_server: ScriptedServer) -> AsyncIterator[ScriptedServer]:
     yield one_server
     await one_server.reset()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def modules(browser: Browser, one_server: ScriptedServer) -> AsyncIterator[Page]:
+    """A page to import the pure modules in. One for all tests: a pure function leaves nothing behind."""
+    page = await browser.new_page()
+    await page.goto(one_server.base_url)
+    yield page
+    await page.close()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -23,14 +23,14 @@ PLAY = """async (events) => {
 }"""
 
 
-async def play(page: Page, *events: Event) -> dict[str, Any]:
-    result: dict[str, Any] = await page.evaluate(PLAY, list(events))
+async def play(modules: Page, *events: Event) -> dict[str, Any]:
+    result: dict[str, Any] = await modules.evaluate(PLAY, list(events))
     return result
 
 
-async def test_a_spoken_turn_goes_through_every_state_and_back(page: Page) -> None:
+async def test_a_spoken_turn_goes_through_every_state_and_back(modules: Page) -> None:
     result = await play(
-        page,
+        modules,
         *heard("u1", None),
         *answer_begins("r1", "a1", "u1"),
         sound_begins("r1"),
@@ -40,39 +40,39 @@ async def test_a_spoken_turn_goes_through_every_state_and_back(page: Page) -> No
     assert result["seen"] == ["listening", "heard", "thinking", "speaking", "listening"]
 
 
-async def test_speaking_lasts_until_the_sound_ends_not_until_the_text_does(page: Page) -> None:
+async def test_speaking_lasts_until_the_sound_ends_not_until_the_text_does(modules: Page) -> None:
     result = await play(
-        page, *answer_begins("r1", "a1", None), sound_begins("r1"), *answer_ends("r1", "a1", None, "Hello.")
+        modules, *answer_begins("r1", "a1", None), sound_begins("r1"), *answer_ends("r1", "a1", None, "Hello.")
     )
     assert result["seen"][-1] == "speaking"
 
 
-async def test_an_answer_in_text_alone_ends_with_the_response(page: Page) -> None:
-    result = await play(page, *answer_begins("r1", "a1", None), *answer_ends("r1", "a1", None, "Hello."))
+async def test_an_answer_in_text_alone_ends_with_the_response(modules: Page) -> None:
+    result = await play(modules, *answer_begins("r1", "a1", None), *answer_ends("r1", "a1", None, "Hello."))
     assert result["seen"] == ["listening", "thinking", "listening"]
 
 
-async def test_a_caller_who_interrupts_is_shown_as_heard(page: Page) -> None:
+async def test_a_caller_who_interrupts_is_shown_as_heard(modules: Page) -> None:
     start: Event = {"type": "input_audio_buffer.speech_started", "item_id": "u2"}
-    result = await play(page, response_begins("r1"), sound_begins("r1"), start)
+    result = await play(modules, response_begins("r1"), sound_begins("r1"), start)
     assert result["seen"][-1] == "heard"
 
 
-async def test_a_cough_without_words_goes_back_to_listening(page: Page) -> None:
-    result = await play(page, *heard("u1", None), said("u1", " "))
+async def test_a_cough_without_words_goes_back_to_listening(modules: Page) -> None:
+    result = await play(modules, *heard("u1", None), said("u1", " "))
     assert result["seen"] == ["listening", "heard", "thinking", "listening"]
 
 
-async def test_a_turn_that_brings_no_answer_is_given_up_after_a_while(page: Page) -> None:
+async def test_a_turn_that_brings_no_answer_is_given_up_after_a_while(modules: Page) -> None:
     events = heard("u1", None)
-    assert (await play(page, *events, {"type": "local.tick", "at": 5000}))["seen"][-1] == "thinking"
-    assert (await play(page, *events, {"type": "local.tick", "at": 7000}))["seen"][-1] == "listening"
+    assert (await play(modules, *events, {"type": "local.tick", "at": 5000}))["seen"][-1] == "thinking"
+    assert (await play(modules, *events, {"type": "local.tick", "at": 7000}))["seen"][-1] == "listening"
 
 
-async def test_latency_runs_from_the_last_word_to_the_first_sound_in_the_page(page: Page) -> None:
+async def test_latency_runs_from_the_last_word_to_the_first_sound_in_the_page(modules: Page) -> None:
     session = {"audio": {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 500}}}}
     result = await play(
-        page,
+        modules,
         {"type": "session.updated", "session": session},
         {"type": "input_audio_buffer.speech_started", "item_id": "u1"},
         {"type": "input_audio_buffer.speech_stopped", "item_id": "u1", "at": 2000},
@@ -84,9 +84,9 @@ async def test_latency_runs_from_the_last_word_to_the_first_sound_in_the_page(pa
     assert result["answers"] == [{"ms": 950, "kind": "spoken"}]
 
 
-async def test_latency_of_a_typed_line_runs_from_sending(page: Page) -> None:
+async def test_latency_of_a_typed_line_runs_from_sending(modules: Page) -> None:
     result = await play(
-        page,
+        modules,
         {"type": "local.sent", "at": 1000},
         response_begins("r1"),
         sound_begins("r1"),
@@ -95,9 +95,9 @@ async def test_latency_of_a_typed_line_runs_from_sending(page: Page) -> None:
     assert result["answers"] == [{"ms": 200, "kind": "typed"}]
 
 
-async def test_the_rest_of_an_interrupted_answer_is_not_taken_for_the_next(page: Page) -> None:
+async def test_the_rest_of_an_interrupted_answer_is_not_taken_for_the_next(modules: Page) -> None:
     result = await play(
-        page,
+        modules,
         response_begins("r1"),
         sound_begins("r1"),
         {"type": "local.sent", "at": 1000},
@@ -110,14 +110,14 @@ async def test_the_rest_of_an_interrupted_answer_is_not_taken_for_the_next(page:
     assert result["answers"] == [{"ms": 300, "kind": "typed"}]
 
 
-async def test_sound_that_answers_nothing_is_not_measured(page: Page) -> None:
+async def test_sound_that_answers_nothing_is_not_measured(modules: Page) -> None:
     greeting = [response_begins("r1"), sound_begins("r1"), {"type": "local.sound", "at": 900}]
-    assert (await play(page, *greeting))["answers"] == []
+    assert (await play(modules, *greeting))["answers"] == []
 
 
-async def test_a_turn_that_was_interrupted_before_its_answer_does_not_count_towards_the_next(page: Page) -> None:
+async def test_a_turn_that_was_interrupted_before_its_answer_does_not_count_towards_the_next(modules: Page) -> None:
     result = await play(
-        page,
+        modules,
         {"type": "input_audio_buffer.speech_stopped", "item_id": "u1", "at": 1000},
         {"type": "input_audio_buffer.speech_started", "item_id": "u2", "at": 1500},
         {"type": "input_audio_buffer.speech_stopped", "item_id": "u2", "at": 5000},

@@ -21,8 +21,8 @@ REDUCE = """async (events) => {
 }"""
 
 
-async def read(page: Page, *events: dict[str, Any]) -> list[dict[str, Any]]:
-    entries: list[dict[str, Any]] = await page.evaluate(REDUCE, list(events))
+async def read(modules: Page, *events: dict[str, Any]) -> list[dict[str, Any]]:
+    entries: list[dict[str, Any]] = await modules.evaluate(REDUCE, list(events))
     return entries
 
 
@@ -30,9 +30,9 @@ def texts(entries: list[dict[str, Any]]) -> list[str]:
     return [entry["text"] for entry in entries]
 
 
-async def test_words_recognised_after_the_answer_began_stand_before_it(page: Page) -> None:
+async def test_words_recognised_after_the_answer_began_stand_before_it(modules: Page) -> None:
     entries = await read(
-        page,
+        modules,
         *heard("u1", None),
         *answer_begins("r1", "a1", "u1"),
         delta("r1", "a1", "Four."),
@@ -41,7 +41,7 @@ async def test_words_recognised_after_the_answer_began_stand_before_it(page: Pag
     assert texts(entries) == ["Two and two?", "Four."]
 
 
-async def test_every_interleaving_of_recognition_and_answer_reads_the_same(page: Page) -> None:
+async def test_every_interleaving_of_recognition_and_answer_reads_the_same(modules: Page) -> None:
     recognition = [
         {
             "type": "conversation.item.input_audio_transcription.delta",
@@ -55,16 +55,16 @@ async def test_every_interleaving_of_recognition_and_answer_reads_the_same(page:
     for first in range(len(answer) + 1):
         for second in range(first, len(answer) + 1):
             mixed = [*answer[:first], recognition[0], *answer[first:second], recognition[1], *answer[second:]]
-            entries = await read(page, *heard("u1", None), *mixed)
+            entries = await read(modules, *heard("u1", None), *mixed)
             assert [(entry["text"], entry["status"]) for entry in entries] == [
                 ("Two and two?", "done"),
                 ("Four.", "done"),
             ]
 
 
-async def test_the_final_words_replace_the_streamed_ones(page: Page) -> None:
+async def test_the_final_words_replace_the_streamed_ones(modules: Page) -> None:
     entries = await read(
-        page,
+        modules,
         *heard("u1", None),
         {"type": "conversation.item.input_audio_transcription.delta", "item_id": "u1", "delta": "to and "},
         {"type": "conversation.item.input_audio_transcription.delta", "item_id": "u1", "delta": "too"},
@@ -78,10 +78,10 @@ async def test_the_final_words_replace_the_streamed_ones(page: Page) -> None:
     assert texts(entries) == ["two and two", "That makes four."]
 
 
-async def test_an_item_put_between_two_others_stands_there(page: Page) -> None:
+async def test_an_item_put_between_two_others_stands_there(modules: Page) -> None:
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "between"}]}
     entries = await read(
-        page,
+        modules,
         {"type": "conversation.item.added", "previous_item_id": None, "item": {**item, "id": "one"}},
         {"type": "conversation.item.added", "previous_item_id": "one", "item": {**item, "id": "three"}},
         {"type": "conversation.item.added", "previous_item_id": "one", "item": {**item, "id": "two"}},
@@ -89,10 +89,10 @@ async def test_an_item_put_between_two_others_stands_there(page: Page) -> None:
     assert [entry["id"] for entry in entries] == ["one", "two", "three"]
 
 
-async def test_an_item_moves_to_its_place_when_its_predecessor_arrives_late(page: Page) -> None:
+async def test_an_item_moves_to_its_place_when_its_predecessor_arrives_late(modules: Page) -> None:
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x"}]}
     entries = await read(
-        page,
+        modules,
         {"type": "conversation.item.added", "previous_item_id": "two", "item": {**item, "id": "three"}},
         {"type": "conversation.item.added", "previous_item_id": "three", "item": {**item, "id": "four"}},
         {"type": "conversation.item.added", "previous_item_id": None, "item": {**item, "id": "one"}},
@@ -101,19 +101,19 @@ async def test_an_item_moves_to_its_place_when_its_predecessor_arrives_late(page
     assert [entry["id"] for entry in entries] == ["one", "two", "three", "four"]
 
 
-async def test_a_ring_of_predecessors_loses_no_words(page: Page) -> None:
+async def test_a_ring_of_predecessors_loses_no_words(modules: Page) -> None:
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x"}]}
     entries = await read(
-        page,
+        modules,
         {"type": "conversation.item.added", "previous_item_id": "b", "item": {**item, "id": "a"}},
         {"type": "conversation.item.added", "previous_item_id": "a", "item": {**item, "id": "b"}},
     )
     assert sorted(entry["id"] for entry in entries) == ["a", "b"]
 
 
-async def test_a_second_call_stands_after_the_first(page: Page) -> None:
+async def test_a_second_call_stands_after_the_first(modules: Page) -> None:
     entries = await read(
-        page,
+        modules,
         {"type": "local.call_began"},
         *heard("u1", None),
         said("u1", "first"),
@@ -125,16 +125,16 @@ async def test_a_second_call_stands_after_the_first(page: Page) -> None:
     assert [entry.get("text", entry.get("key")) for entry in entries] == ["first", "note_new_call", "second"]
 
 
-async def test_a_second_call_that_never_came_about_leaves_no_line(page: Page) -> None:
+async def test_a_second_call_that_never_came_about_leaves_no_line(modules: Page) -> None:
     entries = await read(
-        page, {"type": "local.call_began"}, *heard("u1", None), said("u1", "first"), {"type": "local.call_began"}
+        modules, {"type": "local.call_began"}, *heard("u1", None), said("u1", "first"), {"type": "local.call_began"}
     )
     assert texts(entries) == ["first"]
 
 
-async def test_two_answers_at_once_keep_their_own_words(page: Page) -> None:
+async def test_two_answers_at_once_keep_their_own_words(modules: Page) -> None:
     entries = await read(
-        page,
+        modules,
         *answer_begins("r1", "a1", None),
         *answer_begins("r2", "a2", "a1"),
         delta("r1", "a1", "one "),
@@ -144,9 +144,9 @@ async def test_two_answers_at_once_keep_their_own_words(page: Page) -> None:
     assert texts(entries) == ["one more", "two"]
 
 
-async def test_an_interrupted_answer_is_struck_where_the_server_says_it_was_not_heard(page: Page) -> None:
+async def test_an_interrupted_answer_is_struck_where_the_server_says_it_was_not_heard(modules: Page) -> None:
     entries = await read(
-        page,
+        modules,
         *answer_begins("r1", "a1", None),
         delta("r1", "a1", "This was heard, and this was not."),
         *cancelled("r1", "a1", None, "This was heard,"),
@@ -157,10 +157,10 @@ async def test_an_interrupted_answer_is_struck_where_the_server_says_it_was_not_
     assert entry["interrupted"]
 
 
-async def test_without_the_servers_word_the_place_is_estimated_at_the_end_of_a_word(page: Page) -> None:
+async def test_without_the_servers_word_the_place_is_estimated_at_the_end_of_a_word(modules: Page) -> None:
     text = "Twenty characters are about one and a third second of speech."
     entries = await read(
-        page,
+        modules,
         *answer_begins("r1", "a1", None),
         *answer_ends("r1", "a1", None, text),
         {"type": "output_audio_buffer.cleared", "response_id": "r1"},
@@ -170,9 +170,9 @@ async def test_without_the_servers_word_the_place_is_estimated_at_the_end_of_a_w
     assert entries[0]["interrupted"]
 
 
-async def test_nothing_heard_strikes_everything(page: Page) -> None:
+async def test_nothing_heard_strikes_everything(modules: Page) -> None:
     entries = await read(
-        page,
+        modules,
         *answer_begins("r1", "a1", None),
         *answer_ends("r1", "a1", None, "Not a word of it."),
         {"type": "conversation.item.truncated", "item_id": "a1", "content_index": 0, "audio_end_ms": 0},
@@ -180,11 +180,11 @@ async def test_nothing_heard_strikes_everything(page: Page) -> None:
     assert entries[0]["heard"] == ""
 
 
-async def test_the_pace_of_the_voice_is_learned_from_answers_heard_to_their_end(page: Page) -> None:
+async def test_the_pace_of_the_voice_is_learned_from_answers_heard_to_their_end(modules: Page) -> None:
     slow = "a slow voice says thirty-two letters"  # 36 characters in 6 seconds: 6 a second
     text = "abcdef abcdef abcdef abcdef"
     entries = await read(
-        page,
+        modules,
         *answer_begins("r1", "a1", None),
         {"type": "output_audio_buffer.started", "response_id": "r1", "at": 0},
         *answer_ends("r1", "a1", None, slow),
@@ -196,32 +196,32 @@ async def test_the_pace_of_the_voice_is_learned_from_answers_heard_to_their_end(
     assert entries[1]["heard"] == "abcdef abcdef"
 
 
-async def test_an_answer_stopped_before_its_first_word_is_not_shown(page: Page) -> None:
+async def test_an_answer_stopped_before_its_first_word_is_not_shown(modules: Page) -> None:
     begun = answer_begins("r1", "a1", None)
-    assert len(await read(page, *begun)) == 1
-    assert await read(page, *begun, *cancelled("r1", "a1", None, "")) == []
+    assert len(await read(modules, *begun)) == 1
+    assert await read(modules, *begun, *cancelled("r1", "a1", None, "")) == []
 
 
-async def test_a_false_start_leaves_nothing(page: Page) -> None:
+async def test_a_false_start_leaves_nothing(modules: Page) -> None:
     start = {"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u1"}
-    assert [entry["status"] for entry in await read(page, start)] == ["hearing"]
-    assert await read(page, start, {"type": "input_audio_buffer.cleared"}) == []
+    assert [entry["status"] for entry in await read(modules, start)] == ["hearing"]
+    assert await read(modules, start, {"type": "input_audio_buffer.cleared"}) == []
     again = {**start, "item_id": "u2"}
-    assert [entry["id"] for entry in await read(page, start, again)] == ["u2"]
+    assert [entry["id"] for entry in await read(modules, start, again)] == ["u2"]
 
 
-async def test_speech_that_could_not_be_recognised_says_so(page: Page) -> None:
+async def test_speech_that_could_not_be_recognised_says_so(modules: Page) -> None:
     failed = {
         "type": "conversation.item.input_audio_transcription.failed",
         "item_id": "u1",
         "content_index": 0,
         "error": {"type": "server_error", "message": "The recognizer is away."},
     }
-    (entry,) = await read(page, *heard("u1", None), failed)
+    (entry,) = await read(modules, *heard("u1", None), failed)
     assert (entry["status"], entry["problem"]) == ("failed", "The recognizer is away.")
 
 
-async def test_typed_words_appear_once_and_keep_their_photo(page: Page) -> None:
+async def test_typed_words_appear_once_and_keep_their_photo(modules: Page) -> None:
     content = [
         {"type": "input_image", "image_url": "data:image/jpeg;base64,AAAA"},
         {"type": "input_text", "text": "What is it?"},
@@ -229,7 +229,7 @@ async def test_typed_words_appear_once_and_keep_their_photo(page: Page) -> None:
     item = {"id": "mine", "type": "message", "role": "user", "content": content}
     echo = {**item, "content": [{"type": "input_text", "text": "What is it?"}]}
     (entry,) = await read(
-        page,
+        modules,
         {"type": "local.item", "item": item},
         {"type": "conversation.item.added", "previous_item_id": None, "item": echo},
         {"type": "conversation.item.done", "previous_item_id": None, "item": echo},
@@ -237,7 +237,7 @@ async def test_typed_words_appear_once_and_keep_their_photo(page: Page) -> None:
     assert (entry["text"], entry["image"], entry["status"]) == ("What is it?", content[0]["image_url"], "done")
 
 
-async def test_parallel_tool_calls_keep_their_arguments_and_results(page: Page) -> None:
+async def test_parallel_tool_calls_keep_their_arguments_and_results(modules: Page) -> None:
     def call(item_id: str, call_id: str, a: int) -> list[dict[str, Any]]:
         item = {"id": item_id, "type": "function_call", "name": "add", "call_id": call_id, "arguments": ""}
         done = {"type": "response.function_call_arguments.done", "item_id": item_id, "call_id": call_id}
@@ -253,7 +253,7 @@ async def test_parallel_tool_calls_keep_their_arguments_and_results(page: Page) 
         return {"type": "conversation.item.added", "previous_item_id": "f2", "item": item, "at": at}
 
     entries = await read(
-        page,
+        modules,
         *call("f1", "c1", 1),
         *call("f2", "c2", 2),
         output("o2", "c2", "two", 800),
@@ -265,9 +265,9 @@ async def test_parallel_tool_calls_keep_their_arguments_and_results(page: Page) 
     assert (tools["c2"]["arguments"], tools["c2"]["output"], tools["c2"]["endedAt"]) == ('{"a":2}', "two", 800)
 
 
-async def test_errors_are_told_but_those_of_taking_turns_are_not(page: Page) -> None:
+async def test_errors_are_told_but_those_of_taking_turns_are_not(modules: Page) -> None:
     entries = await read(
-        page,
+        modules,
         {"type": "error", "error": {"code": "response_cancel_not_active", "message": "Cancellation failed"}},
         {"type": "error", "error": {"code": "conversation_already_has_active_response", "message": "busy"}},
         {"type": "error", "error": {"code": "invalid_value", "message": "That was wrong."}},
@@ -285,17 +285,17 @@ async def test_errors_are_told_but_those_of_taking_turns_are_not(page: Page) -> 
         ({"status": "incomplete"}, {"key": "note_incomplete", "detail": ""}),
     ],
 )
-async def test_an_answer_that_failed_says_so(page: Page, response: dict[str, Any], note: dict[str, str]) -> None:
+async def test_an_answer_that_failed_says_so(modules: Page, response: dict[str, Any], note: dict[str, str]) -> None:
     entries = await read(
-        page, *answer_begins("r1", "a1", None), {"type": "response.done", "response": {"id": "r1", **response}}
+        modules, *answer_begins("r1", "a1", None), {"type": "response.done", "response": {"id": "r1", **response}}
     )
     assert entries == [{"kind": "note", **note}]
 
 
-async def test_names_of_older_servers_are_understood(page: Page) -> None:
+async def test_names_of_older_servers_are_understood(modules: Page) -> None:
     item = {"id": "a1", "type": "message", "role": "assistant", "content": []}
     entries = await read(
-        page,
+        modules,
         {"type": "conversation.item.created", "previous_item_id": None, "item": item},
         {"type": "response.audio_transcript.delta", "response_id": "r1", "item_id": "a1", "delta": "Hel"},
         {"type": "response.audio_transcript.done", "response_id": "r1", "item_id": "a1", "transcript": "Hello."},
@@ -303,7 +303,7 @@ async def test_names_of_older_servers_are_understood(page: Page) -> None:
     assert texts(entries) == ["Hello."]
 
 
-async def test_deleted_items_and_instructions_are_not_shown(page: Page) -> None:
+async def test_deleted_items_and_instructions_are_not_shown(modules: Page) -> None:
     system = {
         "id": "s1",
         "type": "message",
@@ -311,7 +311,7 @@ async def test_deleted_items_and_instructions_are_not_shown(page: Page) -> None:
         "content": [{"type": "input_text", "text": "Be brief."}],
     }
     entries = await read(
-        page,
+        modules,
         {"type": "conversation.item.added", "previous_item_id": None, "item": system},
         *heard("u1", "s1"),
         said("u1", "gone"),
@@ -322,7 +322,7 @@ async def test_deleted_items_and_instructions_are_not_shown(page: Page) -> None:
     assert texts(entries) == ["stays"]
 
 
-async def test_a_very_long_call_is_kept_bounded_with_its_newest_words(page: Page) -> None:
+async def test_a_very_long_call_is_kept_bounded_with_its_newest_words(modules: Page) -> None:
     item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "x"}]}
     events = [
         {
@@ -332,14 +332,14 @@ async def test_a_very_long_call_is_kept_bounded_with_its_newest_words(page: Page
         }
         for number in range(1300)
     ]
-    entries = await read(page, *events)
+    entries = await read(modules, *events)
     assert 500 <= len(entries) <= 600
     assert [entry["id"] for entry in entries] == [f"i{number}" for number in range(1300 - len(entries), 1300)]
 
 
-async def test_the_end_of_the_call_settles_what_was_open(page: Page) -> None:
+async def test_the_end_of_the_call_settles_what_was_open(modules: Page) -> None:
     entries = await read(
-        page,
+        modules,
         *heard("u1", None),
         *answer_begins("r1", "a1", "u1"),
         delta("r1", "a1", "I was just say"),
