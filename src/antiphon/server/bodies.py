@@ -9,6 +9,7 @@ import asyncio
 from dataclasses import dataclass
 
 import msgspec
+from python_multipart.exceptions import FormParserError
 from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -145,7 +146,7 @@ async def _read_multipart(request: Request, settings: ServerSettings) -> CallReq
         async with whole.form(max_files=4, max_fields=8, max_part_size=limit) as form:
             offer = await _part(form, "sdp")
             session = await _part(form, "session")
-    except HTTPException:
+    except (HTTPException, FormParserError):  # which of the two depends on Starlette's version
         raise Refusal(400, "invalid_multipart", "The multipart body is malformed.") from None
     if offer is None:
         raise Refusal(400, "missing_required_parameter", "The multipart body has no part `sdp`.", param="sdp")

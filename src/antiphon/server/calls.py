@@ -18,7 +18,7 @@ from antiphon.server.refusals import Refusal
 
 logger = logging.getLogger("antiphon.server")
 
-CLOSING_SECONDS = 2.0
+CLOSING_SECONDS = 1.0
 """How long calls get to end by themselves when the server stops; after that their tasks are cancelled."""
 
 ENDED_REMEMBERED = 256

@@ -17,7 +17,7 @@ from starlette.responses import Response
 from antiphon.errors import AntiphonError
 
 
-class Refusal(AntiphonError):  # noqa: N818 - named for what it does
+class Refusal(AntiphonError):
     """A request is refused.
 
     status: the HTTP status. code: short and stable, for programs. message: for people; shown to the caller as it is.

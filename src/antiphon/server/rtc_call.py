@@ -100,8 +100,8 @@ class RtcCall:
         if self._over is not None:
             return
         self._over = reason
-        logger.debug("hanging up: %s", reason)
         if self._call is not None:
+            logger.info("call %s is closing: %s", self._call.id, reason)
             self._call.hang_up(reason)
 
     # ── CallHandler ───────────────────────────────────────────────────────────────────────────────────────────────

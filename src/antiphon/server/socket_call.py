@@ -73,6 +73,7 @@ class SocketLink:
         self.farewell = (code, reason.encode()[:123].decode(errors="ignore"))
         self._changed.set()
         if self._call is not None:
+            logger.info("call %s is closing: %d %s", self._call.id, code, reason)
             self._call.hang_up(reason)
 
     def guard(self, receive: Callable[..., None], *args: object) -> None:
