@@ -66,6 +66,8 @@ class FramedProcess(asyncio.SubprocessProtocol):
             _, process = await asyncio.get_running_loop().subprocess_exec(
                 lambda: cls(name),
                 sys.executable,
+                # Isolated: neither the user's PYTHONPATH nor the program's own folder comes before the installed
+                # packages. (In stt/ there is a pocketsphinx.py, which is not the library of that name.)
                 "-I",
                 str(program),
                 *arguments,
