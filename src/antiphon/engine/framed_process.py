@@ -84,7 +84,7 @@ class FramedProcess(asyncio.SubprocessProtocol):
     @property
     def pid(self) -> int:
         assert self._transport is not None
-        return cast("int", self._transport.get_pid())
+        return self._transport.get_pid()
 
     @property
     def running(self) -> bool:

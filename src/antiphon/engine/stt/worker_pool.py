@@ -71,6 +71,9 @@ class WorkerPool:
                 worker = await _start_worker()
             finally:
                 self._coming -= 1
+            if self._closed:  # meanwhile
+                await _kill(worker)
+                raise LocalProtocolError("this recognizer has been closed")
             self._idle.put_nowait(worker)
 
     async def take(self, wait_seconds: float) -> FramedProcess:

@@ -63,6 +63,7 @@ class EspeakSynthesizer:
         self._count = 0
         self._rate = 0
         self._languages: list[list[str]] = []
+        self._starting = asyncio.Lock()
         self._closed = False
 
     def describe(self) -> StageDescription:
@@ -83,15 +84,17 @@ class EspeakSynthesizer:
         return self._process.pid if self._process is not None and self._process.running else None
 
     async def start(self) -> None:
-        if self._closed:
-            raise StageUnavailable("the espeak-ng voice has been closed")
-        if self._runner is None:
-            await self._start_process()
-            self._runner = asyncio.create_task(self._run(), name="espeak-ng helper")
+        async with self._starting:  # several sessions may be the first
+            if self._closed:
+                raise StageUnavailable("the espeak-ng voice has been closed")
+            if self._runner is None:
+                await self._start_process()
+                self._runner = asyncio.create_task(self._run(), name="espeak-ng helper")
 
     async def aclose(self) -> None:
         self._closed = True
-        runner, self._runner = self._runner, None
+        async with self._starting:
+            runner, self._runner = self._runner, None
         if runner is not None:
             runner.cancel()
             with contextlib.suppress(asyncio.CancelledError):

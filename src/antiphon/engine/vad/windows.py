@@ -97,6 +97,7 @@ class WindowDetector:
         self._description = description
         self._waiting: queue.Queue[_Work | None] = queue.Queue(_MAX_WAITING)
         self._thread: threading.Thread | None = None
+        self._starting = asyncio.Lock()
         self._closed = False
         self.batches = 0
         self.windows = 0
@@ -105,9 +106,11 @@ class WindowDetector:
         return self._description
 
     async def start(self) -> None:
-        if self._closed:
-            raise LocalProtocolError("this voice detector has been closed")
-        if self._thread is None:
+        async with self._starting:
+            if self._closed:
+                raise LocalProtocolError("this voice detector has been closed")
+            if self._thread is not None:
+                return
             await asyncio.to_thread(self._model.load)
             self._thread = threading.Thread(
                 target=self._work, name=f"voice detector {self._description.name}", daemon=True
@@ -116,7 +119,8 @@ class WindowDetector:
 
     async def aclose(self) -> None:
         self._closed = True
-        thread, self._thread = self._thread, None
+        async with self._starting:
+            thread, self._thread = self._thread, None
         if thread is not None:
             await asyncio.to_thread(self._waiting.put, None)
             await asyncio.to_thread(thread.join)
