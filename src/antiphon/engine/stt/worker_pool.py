@@ -63,23 +63,23 @@ class WorkerPool:
 
     async def start(self) -> None:
         """Have one worker ready. Raises StageUnavailable when it does not start."""
-        if self._closed:
-            raise LocalProtocolError("this recognizer has been closed")
+        self._check_open()
         if self.size == 0:
             self._coming += 1
             try:
                 worker = await _start_worker()
             finally:
                 self._coming -= 1
-            if self._closed:  # meanwhile
+            try:
+                self._check_open()  # it may have been closed meanwhile
+            except LocalProtocolError:
                 await _kill(worker)
-                raise LocalProtocolError("this recognizer has been closed")
+                raise
             self._idle.put_nowait(worker)
 
     async def take(self, wait_seconds: float) -> FramedProcess:
         """A free worker; the longest waiting is served first. Raises StageError when all stay busy for so long."""
-        if self._closed:
-            raise LocalProtocolError("this recognizer has been closed")
+        self._check_open()
         self._waiting += 1
         try:
             self._grow()
@@ -122,6 +122,10 @@ class WorkerPool:
         await asyncio.gather(*(_kill(worker) for worker in workers))
 
     # ── inside ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise LocalProtocolError("this recognizer has been closed")
 
     async def _next_sound_one(self) -> FramedProcess:
         while True:
