@@ -22,7 +22,7 @@ from antiphon.agent.effects import (
     ToolFinished,
     ToolStarted,
 )
-from antiphon.agent.fields import FIELDS, field_of, fields_set
+from antiphon.agent.fields import FIELDS, field_of, fields_set, session_of
 from antiphon.agent.guardrails import Guardrail, Verdict
 from antiphon.agent.policy import Permitted, agrees, apply_policy, locked_fields, permit, to_restore
 from antiphon.agent.runner import Approver, ToolRunner
@@ -63,6 +63,7 @@ __all__ = [
     "first_response",
     "locked_fields",
     "permit",
+    "session_of",
     "to_restore",
     "tool",
     "words_to_say",

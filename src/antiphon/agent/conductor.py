@@ -37,12 +37,13 @@ from antiphon.protocol import (
 class Conductor:
     """Everything an agent does on one connection. Only its driver calls it, from one thread.
 
+    agent: None for a connection whose function calls are somebody else's: then only responses are put in order.
     media: audio travels beside the events (WebRTC, and a sideband of such a call), so that the server plays it.
     """
 
     def __init__(
         self,
-        agent: Agent,
+        agent: Agent | None,
         call: CallContext | None = None,
         *,
         media: bool = False,
@@ -51,10 +52,11 @@ class Conductor:
         self._call = call or CallContext()
         self._media = media
         self._make_id = make_id
-        self._first = agent
+        self._runs_tools = agent is not None
+        self._first = agent or Agent()
         self._sequencer = ResponseSequencer(make_id)
-        self._calls = ToolCalls(agent, self._call, make_id)
-        self._watch = OutputWatch(agent.guardrail_debounce_chars)
+        self._calls = ToolCalls(self._first, self._call, make_id)
+        self._watch = OutputWatch(self._first.guardrail_debounce_chars)
         self._corrections = 0
         self._closed = False
         self._effects: list[Effect] = []
@@ -102,8 +104,9 @@ class Conductor:
         if self._closed:
             return
         # The calls first: what they have to say goes out before the model is asked to go on.
-        self._calls.receive(event, now)
-        self._take_calls(now)
+        if self._runs_tools:
+            self._calls.receive(event, now)
+            self._take_calls(now)
         self._sequencer.receive(event, now)
         if self.agent.checks:
             self._check(self._watch.receive(event))

@@ -30,14 +30,15 @@ Approver = Callable[[str, Mapping[str, Any]], bool | Awaitable[bool]]
 class ToolRunner:
     """An agent at work on one connection. Its methods are called on the event loop and return at once.
 
-    send: takes the events for the server; it must not block and must not raise. call: what tools and instructions
-    see of the call. media: audio travels beside the events (WebRTC). on_notice: is told what happens. approve: decides
+    agent: None for a connection whose function calls are somebody else's: then only responses are put in order.
+    send: takes the events for the server; it must not block and must not raise. call: what tools and instructions see
+    of the call. media: audio travels beside the events (WebRTC). on_notice: is told what happens. approve: decides
     about tools that need it; without it `approve` and `reject` of this object do, after an `ApprovalWanted`.
     """
 
     def __init__(
         self,
-        agent: Agent,
+        agent: Agent | None,
         send: Callable[[ClientEvent], None],
         *,
         call: CallContext | None = None,

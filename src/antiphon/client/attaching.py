@@ -1,0 +1,42 @@
+"""When and how often a connection is tried again. Pure: attempts and times in, waits out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from antiphon.client.errors import CallNotFoundError, ConnectError, RefusedError, UnauthorizedError
+
+RETRIED_CLOSE_CODES = frozenset({1001, 1005, 1006, 1011, 1012, 1013, 1015})
+"""Closes that say nothing about the call itself, so that it may go on. Stock clients reconnect on the same ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long one keeps trying. within_s: from the first attempt; first_wait_s doubles up to last_wait_s."""
+
+    within_s: float
+    first_wait_s: float = 0.1
+    last_wait_s: float = 2.0
+
+    def wait(self, attempt: int, waited_s: float) -> float | None:
+        """Seconds before attempt number `attempt` (the first retry is 1); None to give up."""
+        wait = min(self.last_wait_s, self.first_wait_s * 2.0 ** min(attempt - 1, 16))
+        return wait if waited_s + wait <= self.within_s else None
+
+
+def worth_attaching_again(error: ConnectError) -> bool:
+    """Whether a call that was just made may be found in a moment: its id is known before the call is everywhere."""
+    return isinstance(error, CallNotFoundError) or _passing(error)
+
+
+def worth_reattaching(error: ConnectError) -> bool:
+    """Whether a lost sideband may come back. A call that is not found any more has ended."""
+    return not isinstance(error, CallNotFoundError) and _passing(error)
+
+
+def _passing(error: ConnectError) -> bool:
+    if isinstance(error, UnauthorizedError):
+        return False
+    if isinstance(error, RefusedError):
+        return error.status == 429 or error.status >= 500
+    return True

@@ -1,0 +1,56 @@
+"""The session that is asked for, and where the one that applies is another. Pure functions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import UNSET
+
+from antiphon.agent import FIELDS, Agent, CallContext, agrees, field_of, fields_set, session_of
+from antiphon.errors import ConfigurationError
+from antiphon.protocol import RealtimeSession, SessionConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A setting that was asked for and is not what applies. field: a name of `agent.FIELDS`; values as plain JSON."""
+
+    field: str
+    requested: object
+    effective: object
+
+    def __str__(self) -> str:
+        return f"{self.field}: asked for {_short(self.requested)}, applies {_short(self.effective)}"
+
+
+def wanted_session(agent: Agent | None, session: SessionConfig | None, context: CallContext) -> SessionConfig | None:
+    """What the session is asked to be; None to leave it as it is. The model is named by the address alone."""
+    if agent is None:
+        return session
+    if session is not None and not isinstance(session, RealtimeSession):
+        raise ConfigurationError("An agent talks: its session cannot be one that only transcribes.")
+    values: dict[str, Any] = {}
+    for layer in (session, agent.session(context)):
+        if layer is not None:
+            values |= {name: field_of(layer, name) for name in fields_set(layer) if name != "model"}
+    return session_of(values) if values else None
+
+
+def differences(requested: SessionConfig, effective: SessionConfig) -> tuple[Difference, ...]:
+    """Where the effective session is not what was asked for. The model is the server's to name, and is left out."""
+    if not isinstance(requested, RealtimeSession) or not isinstance(effective, RealtimeSession):
+        return ()
+    found = []
+    for name in FIELDS:
+        if name == "model" or name not in fields_set(requested):
+            continue
+        wanted, applies = field_of(requested, name), field_of(effective, name)
+        if not agrees(wanted, applies):
+            found.append(Difference(name, wanted, None if applies is UNSET else applies))
+    return tuple(found)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:80]}…"

@@ -1,0 +1,123 @@
+"""How a client reaches a server: the one small interface, and the pair that joins two ends in memory."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from typing import Protocol
+
+from antiphon.client.errors import ClosedError, ConnectError
+
+NORMAL_CLOSE = 1000
+ABNORMAL_CLOSE = 1006
+_MOST_CLOSE_REASON_BYTES = 123
+"""A close frame has no room for more (RFC 6455, section 5.5)."""
+
+
+class Transport(Protocol):
+    """One connection that carries events as text. Used by one reader and one writer.
+
+    media: audio travels beside the events, so that the server plays it and knows what was heard.
+    """
+
+    @property
+    def media(self) -> bool: ...
+
+    async def connect(self) -> None:
+        """Open the connection, anew when it was lost. Raises ConnectError."""
+        ...
+
+    async def send(self, data: str) -> None:
+        """Hand one event over; waits while the peer takes no more. Raises ClosedError."""
+        ...
+
+    async def receive(self) -> str | bytes:
+        """The next event. Raises ClosedError when there will be none."""
+        ...
+
+    async def close(self, code: int = NORMAL_CLOSE, reason: str = "") -> None:
+        """End the connection. Never raises; closing twice is closing once."""
+        ...
+
+
+class MemoryTransport:
+    """One end of a pair in memory: what one end sends, the other receives. Made by `memory_pair`.
+
+    Bounded like a socket: `send` waits while the other end has not read `limit` events. What was sent before a close is
+    still received. An end that was closed cannot be connected again.
+    """
+
+    def __init__(self, incoming: _Lane, outgoing: _Lane, *, media: bool) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._media = media
+
+    @property
+    def media(self) -> bool:
+        return self._media
+
+    async def connect(self) -> None:
+        if self._incoming.closed is not None:
+            raise ConnectError("The other end in memory is gone.")
+
+    async def send(self, data: str) -> None:
+        await self._outgoing.put(data)
+
+    async def receive(self) -> str | bytes:
+        return await self._incoming.get()
+
+    async def close(self, code: int = NORMAL_CLOSE, reason: str = "") -> None:
+        reason = close_reason(reason)
+        self._outgoing.close(code, reason)
+        self._incoming.close(code, reason)
+
+    def cut(self) -> None:
+        """Break the connection without a close, as a network does."""
+        self._outgoing.close(ABNORMAL_CLOSE, "")
+        self._incoming.close(ABNORMAL_CLOSE, "")
+
+
+class _Lane:
+    """One direction of a pair: a bounded queue that can be closed. What is in it when it closes can still be taken."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._events: deque[str] = deque()
+        self._changed = asyncio.Event()
+        self.closed: tuple[int, str] | None = None
+
+    def close(self, code: int, reason: str) -> None:
+        if self.closed is None:
+            self.closed = (code, reason)
+            self._changed.set()
+
+    async def put(self, data: str) -> None:
+        while len(self._events) >= self._limit and self.closed is None:
+            await self._change()
+        if self.closed is not None:
+            raise ClosedError(*self.closed)
+        self._events.append(data)
+        self._changed.set()
+
+    async def get(self) -> str:
+        while not self._events:
+            if self.closed is not None:
+                raise ClosedError(*self.closed)
+            await self._change()
+        self._changed.set()
+        return self._events.popleft()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+def memory_pair(*, limit: int = 256, media: bool = False) -> tuple[MemoryTransport, MemoryTransport]:
+    """Two ends that are connected: give one to a client, be the server at the other. limit: events on their way."""
+    there, back = _Lane(limit), _Lane(limit)
+    return MemoryTransport(back, there, media=media), MemoryTransport(there, back, media=media)
+
+
+def close_reason(reason: str) -> str:
+    """The reason, cut to what a close frame can carry."""
+    return reason.encode()[:_MOST_CLOSE_REASON_BYTES].decode(errors="ignore")

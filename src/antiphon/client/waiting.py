@@ -1,0 +1,155 @@
+"""What waits inside a client: events for the server (`Outbox`), and events for the app (`Inbox`). Both are bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from enum import Enum
+
+from antiphon.client.errors import ClosedError, OverflowingError
+from antiphon.protocol import ServerEvent, UnknownEvent
+
+Event = ServerEvent | UnknownEvent
+
+
+class SlowConsumer(Enum):
+    """What happens to an app that reads events more slowly than they come. The reading itself never waits for it.
+
+    DROP_OLDEST: it loses the oldest ones, counted. FAIL: its iteration ends with an OverflowingError.
+    """
+
+    DROP_OLDEST = "drop_oldest"
+    FAIL = "fail"
+
+
+class Outbox:
+    """Events on their way out, bounded in bytes. Those of the machinery always fit: they are few and small."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._unsent: deque[str] = deque()
+        self._bytes = 0
+        self._changed = asyncio.Event()
+        self._closed: ClosedError | None = None
+        self._in_hand = False
+
+    async def put(self, data: str) -> None:
+        """Add an event of the app's; waits while there is no room. Raises ClosedError."""
+        while self._closed is None and self._unsent and self._bytes + len(data) > self._max_bytes:
+            await self._change()
+        self.put_now(data)
+
+    def put_now(self, data: str) -> None:
+        """Add an event without waiting. Raises ClosedError."""
+        if self._closed is not None:
+            raise self._closed
+        self._unsent.append(data)
+        # Of a JSON text nearly all is ASCII: characters are counted, not encoded bytes, for that costs nothing.
+        self._bytes += len(data)
+        self._changed.set()
+
+    async def take(self) -> str:
+        """The next event to send; `sent` or `put_back` must follow."""
+        while not self._unsent:
+            await self._change()
+        self._in_hand = True
+        data = self._unsent.popleft()
+        self._bytes -= len(data)
+        return data
+
+    def sent(self) -> None:
+        self._in_hand = False
+        self._changed.set()
+
+    def put_back(self, data: str) -> None:
+        """It could not be sent: it is the next one again."""
+        self._in_hand = False
+        self._unsent.appendleft(data)
+        self._bytes += len(data)
+        self._changed.set()
+
+    async def drained(self) -> None:
+        """Wait until everything has been sent."""
+        while self._unsent or self._in_hand:
+            await self._change()
+
+    def close(self, error: ClosedError) -> None:
+        """Nothing more is sent; whoever waits for room gets the error."""
+        if self._closed is None:
+            self._closed = error
+            self._changed.set()
+
+    async def _change(self) -> None:
+        self._changed.clear()
+        await self._changed.wait()
+
+
+class Inbox:
+    """Events that came and that the app has not read; and those who wait for a certain one.
+
+    max_events: how many are kept; 0 keeps none, for an app that only listens with `on_event`.
+    """
+
+    def __init__(self, max_events: int, slow: SlowConsumer) -> None:
+        self._max_events = max_events
+        self._slow = slow
+        self._unread: deque[Event] = deque()
+        self._changed = asyncio.Event()
+        self._waiting: list[tuple[Callable[[Event], bool], asyncio.Future[Event]]] = []
+        self._closed: ClosedError | None = None
+        self._overflowed = False
+        self.dropped = 0
+        """How many events the app never saw."""
+
+    def put(self, event: Event) -> None:
+        for predicate, future in self._waiting:
+            if not future.done() and predicate(event):
+                future.set_result(event)
+        self._waiting = [(predicate, future) for predicate, future in self._waiting if not future.done()]
+        if self._max_events == 0 or self._overflowed:
+            return
+        if len(self._unread) >= self._max_events:
+            if self._slow is SlowConsumer.FAIL:
+                self._overflowed = True
+                self._changed.set()
+                return
+            self._unread.popleft()
+            self.dropped += 1
+        self._unread.append(event)
+        self._changed.set()
+
+    def expect(self, predicate: Callable[[Event], bool]) -> asyncio.Future[Event]:
+        """The next event for which `predicate` is true. Await it, or cancel it."""
+        future: asyncio.Future[Event] = asyncio.get_running_loop().create_future()
+        if self._closed is not None:
+            future.set_exception(self._closed)
+        else:
+            self._waiting.append((predicate, future))
+        return future
+
+    async def next(self) -> Event | None:
+        """The next unread event; None when the call has ended as calls end. Raises ClosedError, OverflowingError."""
+        while not self._unread:
+            if self._overflowed:
+                raise OverflowingError(f"More than {self._max_events} events were waiting to be read.")
+            if self._closed is not None:
+                if self._closed.code == 1000:
+                    return None
+                raise self._closed
+            self._changed.clear()
+            await self._changed.wait()
+        return self._unread.popleft()
+
+    def close(self, error: ClosedError) -> None:
+        """No more events will come: whoever waits gets the error."""
+        if self._closed is not None:
+            return
+        self._closed = error
+        for _predicate, future in self._waiting:
+            if not future.done():
+                future.set_exception(error)
+                # Somebody may have stopped waiting; that nobody reads the error then is no error.
+                future.exception()
+        self._waiting.clear()
+        self._changed.set()

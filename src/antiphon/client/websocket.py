@@ -1,0 +1,151 @@
+"""The WebSocket transport, on the websockets library."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import msgspec
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
+from websockets.typing import Subprotocol
+
+from antiphon.client.addresses import is_loopback, realtime_url, shown
+from antiphon.client.errors import (
+    CallNotFoundError,
+    ClosedError,
+    ConnectError,
+    RefusedError,
+    UnauthorizedError,
+)
+from antiphon.client.transport import ABNORMAL_CLOSE, NORMAL_CLOSE, close_reason
+
+MAX_FRAME_BYTES = 32 * 1024 * 1024
+"""The largest event that is taken: `conversation.item.retrieved` carries an item's whole audio."""
+
+_LONGEST_SHOWN_REASON = 300
+
+
+class _Direct(connect):
+    """Follows no redirect: it would carry the key to wherever the redirect points."""
+
+    def process_redirect(self, exc: Exception) -> Exception | str:
+        return exc
+
+
+class WebSocketTransport:
+    """Events over a WebSocket. One connection at a time; `connect` again after it was lost.
+
+    url: of the server, its API or the socket. api_key: sent as a bearer token, None for none; for other schemes
+    (Azure's `api-key`) use headers. call_id: joins a running call beside its caller (the sideband).
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        model: str | None = None,
+        call_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        subprotocols: Sequence[str] = (),
+        connect_timeout_s: float = 10.0,
+        ping_interval_s: float | None = 20.0,
+        ping_timeout_s: float | None = 20.0,
+        close_timeout_s: float = 5.0,
+    ) -> None:
+        self._url = realtime_url(url, model=model, call_id=call_id)
+        self._media = call_id is not None
+        self._headers = dict(headers or {})
+        self._secrets = [value for value in self._headers.values() if len(value) >= 8]
+        if api_key is not None:
+            self._headers["Authorization"] = f"Bearer {api_key}"
+            self._secrets.append(api_key)
+        self._subprotocols = [Subprotocol(name) for name in subprotocols]
+        self._timeouts: dict[str, Any] = {
+            "open_timeout": connect_timeout_s,
+            "ping_interval": ping_interval_s,
+            "ping_timeout": ping_timeout_s,
+            "close_timeout": close_timeout_s,
+        }
+        self._socket: ClientConnection | None = None
+
+    def __repr__(self) -> str:
+        return f"WebSocketTransport({shown(self._url)})"
+
+    @property
+    def media(self) -> bool:
+        # A call that one joins by its id is a WebRTC or SIP call.
+        return self._media
+
+    async def connect(self) -> None:
+        """Open the connection. Raises ConnectError, and of it the kind that tells why."""
+        where = shown(self._url)
+        try:
+            self._socket = await _Direct(
+                self._url,
+                additional_headers=self._headers,
+                subprotocols=self._subprotocols or None,
+                compression=None,  # audio in base64 hardly shrinks, and each frame would wait for the compressor
+                max_size=MAX_FRAME_BYTES,
+                proxy=None if is_loopback(self._url) else True,
+                **self._timeouts,
+            )
+        except InvalidStatus as refusal:
+            raise self._refused(where, refusal) from None
+        except TimeoutError:
+            raise ConnectError(f"No answer from {where} in time.") from None
+        except (OSError, InvalidHandshake, InvalidURI) as error:
+            raise ConnectError(f"Cannot connect to {where}: {self._without_secrets(str(error))}") from None
+
+    def _refused(self, where: str, refusal: InvalidStatus) -> ConnectError:
+        status = refusal.response.status_code
+        message, code = _error_body(refusal.response.body)
+        message = self._without_secrets(message)[:_LONGEST_SHOWN_REASON] or "it does not say why"
+        if status in (401, 403):
+            return UnauthorizedError(f"{where} does not accept the key (HTTP {status}): {message}")
+        if code == "call_id_not_found":
+            return CallNotFoundError(f"{where} knows no such call (HTTP {status}): {message}")
+        return RefusedError(f"{where} refused the connection (HTTP {status}): {message}", status=status, code=code)
+
+    def _without_secrets(self, text: str) -> str:
+        for secret in self._secrets:
+            text = text.replace(secret, "…")
+        return text
+
+    async def send(self, data: str) -> None:
+        try:
+            await self._open().send(data)
+        except ConnectionClosed as closed:
+            raise _closed(closed) from None
+
+    async def receive(self) -> str | bytes:
+        try:
+            return await self._open().recv()
+        except ConnectionClosed as closed:
+            raise _closed(closed) from None
+
+    async def close(self, code: int = NORMAL_CLOSE, reason: str = "") -> None:
+        if self._socket is not None:
+            await self._socket.close(code, close_reason(reason))
+
+    def _open(self) -> ClientConnection:
+        if self._socket is None:
+            raise ClosedError(ABNORMAL_CLOSE, "it was never opened")
+        return self._socket
+
+
+def _closed(error: ConnectionClosed) -> ClosedError:
+    frame = error.rcvd or error.sent
+    if frame is None:
+        return ClosedError(ABNORMAL_CLOSE, "the connection was cut")
+    return ClosedError(frame.code, frame.reason)
+
+
+def _error_body(body: bytes | bytearray | None) -> tuple[str, str]:
+    """Message and code of an error in the Realtime API's shape; of any other body nothing is shown."""
+    try:
+        error = msgspec.json.decode(bytes(body or b"")).get("error")
+        return str(error.get("message") or ""), str(error.get("code") or "")
+    except (msgspec.DecodeError, UnicodeError, AttributeError, RecursionError):
+        return "", ""
