@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import aclosing
 from typing import Protocol
@@ -32,6 +33,11 @@ CLAUSES_AHEAD = 32
 
 AUDIO_AHEAD_MS = 30_000
 """Speech that may wait to be heard on a media channel before the voice has to wait too."""
+
+PIECE_BYTES = SAMPLE_RATE * 2 // 5
+"""Speech is reported in pieces of a fifth of a second, if it comes faster than it is heard."""
+
+PIECE_WAIT_S = 0.05
 
 _RECHECK_S = 0.25
 
@@ -108,13 +114,42 @@ async def _speak(wanted: Generate, synthesizer: Synthesizer, sink: Sink, clauses
             await asyncio.sleep(_RECHECK_S)
         begin = samples
         speech = synthesizer.speak(clause.spoken, voice=wanted.voice, speed=wanted.speed)
+        pieces = _Pieces(wanted.response_id, sink)
+        pieces.add(b"", [WordMark(clause.start, begin * 1000 / SAMPLE_RATE)])
         async with aclosing(speech) as stream:  # type: ignore[type-var]
             async for chunk in stream:
-                marks = _absolute(chunk, clause, begin)
-                if samples == begin:
-                    marks = [WordMark(clause.start, begin * 1000 / SAMPLE_RATE), *marks]
                 samples += len(chunk.pcm) // 2
-                sink.answer_speech(wanted.response_id, chunk.pcm, marks)
+                pieces.add(chunk.pcm, _absolute(chunk, clause, begin))
+        pieces.report()
+
+
+class _Pieces:
+    """Joins a voice's small chunks, so that a client has a few events a second to parse and not fifty.
+
+    The first chunk goes out at once, and so does whatever has waited: a voice that is not faster than real time is not
+    slowed down.
+    """
+
+    def __init__(self, response_id: str, sink: Sink) -> None:
+        self._response_id = response_id
+        self._sink = sink
+        self._pcm = bytearray()
+        self._marks: list[WordMark] = []
+        self._reported_at = float("-inf")
+
+    def add(self, pcm: bytes, marks: Sequence[WordMark]) -> None:
+        self._pcm += pcm
+        self._marks += marks
+        waited = time.monotonic() - self._reported_at
+        if pcm and (len(self._pcm) >= PIECE_BYTES or waited >= PIECE_WAIT_S):
+            self.report()
+
+    def report(self) -> None:
+        if self._pcm:
+            self._sink.answer_speech(self._response_id, bytes(self._pcm), self._marks)
+            self._pcm.clear()
+            self._marks = []
+            self._reported_at = time.monotonic()
 
 
 def _absolute(chunk: SpeechChunk, clause: Clause, begin: int) -> list[WordMark]:

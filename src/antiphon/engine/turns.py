@@ -1,7 +1,7 @@
 """When the caller's turn begins and ends, from the voice detector's probabilities. Pure.
 
 Its only clock is the audio's. Onset and offset have different thresholds (hysteresis), so that a voice near the
-threshold does not flicker. A turn ends by silence; in semantic mode the words heard so far decide how long that must be.
+threshold does not flicker. A turn ends by silence; in semantic mode the words heard so far decide how long it must be.
 """
 
 from __future__ import annotations
