@@ -1,12 +1,12 @@
 """The exceptions of the whole house, one small tree. Nothing else lives here.
 
-    AntiphonError
-    ├── ConfigurationError     a setting is wrong: names it and what is allowed
-    ├── ProtocolError
-    │   ├── LocalProtocolError   you misused an object (a bug on this side)
-    │   └── RemoteProtocolError  the peer sent something the protocol does not allow
-    └── StageError             a recognizer, model, voice or detector failed
-        └── StageUnavailable   it cannot be used here at all: says what is missing
+AntiphonError
+├── ConfigurationError     a setting is wrong: names it and what is allowed
+├── ProtocolError
+│   ├── LocalProtocolError   you misused an object (a bug on this side)
+│   └── RemoteProtocolError  the peer sent something the protocol does not allow
+└── StageError             a recognizer, model, voice or detector failed
+    └── StageUnavailable   it cannot be used here at all: says what is missing
 """
 
 from __future__ import annotations
