@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal, Protocol
+from typing import Any
 
 from antiphon.engine.answer import make_answer
+from antiphon.engine.attachment import MAX_ATTACHMENTS, Attachment
 from antiphon.engine.effects import (
     AbandonRecognition,
     Close,
@@ -29,6 +30,7 @@ from antiphon.engine.effects import (
     StopGenerating,
 )
 from antiphon.engine.fitting import fit
+from antiphon.engine.link import Link, Policy
 from antiphon.engine.session import Session
 from antiphon.engine.stages import (
     LanguageModel,
@@ -41,6 +43,7 @@ from antiphon.engine.stages import (
     WordMark,
 )
 from antiphon.engine.utterances import Utterances
+from antiphon.protocol import ServerEvent, SessionCreated, invalid_request, new_id
 
 logger = logging.getLogger("antiphon.engine")
 
@@ -48,27 +51,17 @@ _LARGEST_FEED = 24_000 * 2
 """Bytes of PCM given to the voice detector at once: a second, so that its answers come steadily."""
 
 
-class Link(Protocol):
-    """How a call reaches its peer. All methods are called on the event loop and return at once.
-
-    max_event_bytes: the largest event that the peer can take, or None. The audio methods are for media links only.
-    """
-
-    @property
-    def kind(self) -> Literal["websocket", "webrtc"]: ...
-    @property
-    def max_event_bytes(self) -> int | None: ...
-    def send_event(self, data: str) -> None: ...
-    def send_audio(self, pcm: bytes) -> None: ...
-    def end_audio(self) -> None: ...
-    def flush_audio(self) -> None: ...
-    def close(self, code: int, reason: str) -> None: ...
+MAX_WAITING_EVENTS = 1024
+"""Events that wait for a caller whose channel has not opened, while another peer has begun already."""
 
 
 class Call:
     """A running session. Made by `Engine.open_call`; `run` must be awaited, and returns when everything has ended.
 
-    id: "sess_…" or, for a WebRTC call, "rtc_…".
+    Its caller is the peer behind `link`; further peers are attached to it, see and send events as the caller does, and
+    come and go.
+
+    id: "sess_…" or, for a WebRTC call, "rtc_…". policy: what the caller may do; None for everything.
     """
 
     def __init__(
@@ -82,10 +75,16 @@ class Call:
         model: LanguageModel,
         synthesizer: Synthesizer,
         clock: Callable[[], float],
+        policy: Policy | None = None,
     ) -> None:
         self.id = call_id
         self.session = session
         self._link = link
+        self._admit = None if policy is None else policy.admit
+        self._begun = False
+        self._caller_there = False
+        self._waiting: list[ServerEvent] = []
+        self._attachments: list[Attachment] = []
         self._model = model
         self._synthesizer = synthesizer
         self._clock = clock
@@ -100,16 +99,48 @@ class Call:
     # ── what the peer's side calls ────────────────────────────────────────────────────────────────────────────────
 
     def opened(self) -> None:
-        """The peer can receive events now."""
-        if not self.session.closed:
-            self.session.open(self._clock())
-            self._spawn(self._detect())
-            self._carry_out()
+        """The caller can receive events now."""
+        if self.session.closed or self._caller_there:
+            return
+        self._caller_there = True
+        waiting, self._waiting = self._waiting, []
+        for event in waiting:
+            self._link.send_event(fit(event, self._link.max_event_bytes))
+        self._begin()
+
+    def attach(self, link: Link) -> Attachment:
+        """Let a further peer take part: it is sent `session.created` as things stand, then every event from now on.
+
+        It may send events at once, also before the caller's own channel has opened; what the caller has missed until
+        then, it is sent first. Raises InvalidEvent when the call is over (`call_id_not_found`) or has too many peers
+        (`too_many_peers`).
+        """
+        if self.session.closed:
+            raise invalid_request("call_id_not_found", "No session found for the provided call_id", "call_id")
+        if len(self._attachments) >= MAX_ATTACHMENTS:
+            raise invalid_request("too_many_peers", f"This call has {MAX_ATTACHMENTS} further peers already.")
+        attachment = Attachment(self.id, link, receive=self._receive_from_attachment, leave=self._attachments.remove)
+        self._attachments.append(attachment)
+        if self._begun:
+            attachment.send(SessionCreated(event_id=new_id("event"), session=self.session.config))
+        else:
+            self._begin()
+        return attachment
 
     def receive_event(self, data: str | bytes) -> None:
-        """One message from the peer, as it came."""
-        self.session.receive(data, self._clock())
+        """One message from the caller, as it came."""
+        self.session.receive(data, self._clock(), self._admit)
         self._carry_out()
+
+    def _receive_from_attachment(self, data: str | bytes) -> None:
+        try:
+            self.session.receive(data, self._clock())
+            self._carry_out()
+        except Exception:
+            # What was half done would leave the caller in a call that hears nothing.
+            logger.exception("call %s failed on what a further peer sent", self.id)
+            self.session.close(self._clock(), 1011, "internal error")
+            self._carry_out()
 
     def receive_audio(self, pcm: bytes) -> None:
         """Audio from the peer's media channel: 24 kHz int16 mono."""
@@ -139,6 +170,14 @@ class Call:
             await asyncio.gather(*self._tasks, return_exceptions=True)
             self._voice.close()
 
+    def _begin(self) -> None:
+        """Open the session, once, for whichever peer is there first."""
+        if not self._begun:
+            self._begun = True
+            self.session.open(self._clock())
+            self._spawn(self._detect())
+            self._carry_out()
+
     # ── effects ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _carry_out(self) -> None:
@@ -149,7 +188,7 @@ class Call:
     def _do(self, effect: Effect) -> None:
         match effect:
             case Send(event):
-                self._link.send_event(fit(event, self._link.max_event_bytes))
+                self._send(event)
             case DetectVoice(pcm):
                 self._heard.put_nowait(pcm)
             case ResetVoice():
@@ -178,7 +217,21 @@ class Call:
                     answering.cancel()
             case Close(code, reason):
                 self._link.close(code, reason)
+                attachments, self._attachments = self._attachments, []
+                for attachment in attachments:
+                    attachment.end(code, reason)
                 self._over.set()
+
+    def _send(self, event: ServerEvent) -> None:
+        if self._caller_there:
+            self._link.send_event(fit(event, self._link.max_event_bytes))
+        elif len(self._waiting) < MAX_WAITING_EVENTS:
+            self._waiting.append(event)
+        else:
+            # Nothing may be missing from what a peer sees; a caller that is so late will not come.
+            asyncio.get_running_loop().call_soon(self.hang_up, "the caller's channel did not open")
+        for attachment in tuple(self._attachments):
+            attachment.send(event)
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)

@@ -9,8 +9,14 @@ from dataclasses import dataclass, field, replace
 from importlib.metadata import entry_points
 from typing import Any, Literal
 
-from antiphon.engine.call import Call, Link
-from antiphon.engine.configuration import SessionSettings
+from antiphon.engine.call import Call
+from antiphon.engine.configuration import (
+    SessionSettings,
+    default_session,
+    default_transcription_session,
+    updated,
+)
+from antiphon.engine.link import Link, Policy
 from antiphon.engine.session import Session
 from antiphon.engine.stages import (
     LanguageModel,
@@ -128,10 +134,12 @@ class Engine:
         model: str | None = None,
         session: SessionConfig | None = None,
         kind: Literal["realtime", "transcription"] = "realtime",
+        policy: Policy | None = None,
     ) -> Call:
         """Make a call; its `run` must be awaited. Raises InvalidEvent when `session` asks for what cannot be.
 
         model: the name that the client asked for. The engine has one model; `session.created` shows which.
+        policy: what the caller's own events may do; further peers (`Call.attach`) are free of it.
         """
         config = session
         if config is None:
@@ -154,10 +162,20 @@ class Engine:
             model=self._stages.model,
             synthesizer=self._stages.synthesizer,
             clock=self._clock,
+            policy=policy,
         )
         self._calls = {open_call for open_call in self._calls if not open_call.session.closed}
         self._calls.add(call)
         return call
+
+    def effective_session(self, session: SessionConfig) -> SessionConfig:
+        """What a call that is opened with `session` would show, its `expires_at` 0, for it has not begun.
+
+        Raises InvalidEvent when it asks for what cannot be.
+        """
+        make = default_transcription_session if isinstance(session, TranscriptionSession) else default_session
+        effective: SessionConfig = make(self._session, session_id=new_id("sess"), expires_at=0)
+        return updated(effective, session, self._session, voice_locked=False)
 
     def _hints(self, tools: Sequence[ModelTool]) -> Sequence[str]:
         return self._stages.model.hints(tools)

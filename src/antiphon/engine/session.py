@@ -67,6 +67,8 @@ from antiphon.protocol import (
     new_id,
 )
 
+Admit = Callable[[ClientEvent], ClientEvent | None]
+
 SESSION_EXPIRED_CLOSE_CODE = 1001
 """What the Realtime API closes with at a session's maximum duration; clients reconnect on it."""
 
@@ -187,8 +189,11 @@ class Session:
 
     # ── client events ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def receive(self, data: str | bytes, now: float) -> None:
-        """One message from the peer, as it came. bytes: a binary message, which the protocol does not have."""
+    def receive(self, data: str | bytes, now: float, admit: Admit | None = None) -> None:
+        """One message from a peer, as it came. bytes: a binary message, which the protocol does not have.
+
+        admit: what of a well-formed event is carried out (see `link.Policy`); None for all of it.
+        """
         if self._connection.state is not ConnectionState.OPEN:
             return
         try:
@@ -198,7 +203,9 @@ class Session:
         except InvalidEvent as refusal:
             self._error(refusal.error)
             return
-        self.receive_event(event, now)
+        admitted = event if admit is None else admit(event)
+        if admitted is not None:
+            self.receive_event(admitted, now)
 
     def receive_event(self, event: ClientEvent, now: float) -> None:
         """One decoded client event."""
