@@ -10,7 +10,7 @@ do not know of: wait for its end, or try again.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 from enum import Enum
 from typing import Final
@@ -67,6 +67,7 @@ LAST_RETRY_S: Final = 4.0
 MOST_RETRIES: Final = 30
 MOST_UNANSWERED: Final = 3
 MOST_WAITING: Final = 32
+MOST_CLAIMED: Final = 16
 
 _SIGNS_OF_LIFE = (
     ResponseOutputItemAdded,
@@ -93,7 +94,8 @@ class ResponseSequencer:
         self._state = SequencerState.REST
         self._queue: deque[Wanted] = deque()
         self._asked: Asked | None = None
-        self._claimed: Asked | None = None
+        self._claimed: OrderedDict[str, Wanted] = OrderedDict()
+        self._own = False
         self._active: str | None = None
         self._heard_at = 0.0
         self._retry_at = 0.0
@@ -185,7 +187,8 @@ class ResponseSequencer:
         """The connection was lost and is there again. What was asked for may never have arrived: ask anew."""
         if self._asked is not None:
             self._requeue(self._asked.wanted)
-        self._asked = self._claimed = self._active = None
+        self._asked = self._active = None
+        self._claimed.clear()
         self._held_until = self._playing_until = None
         self._state = SequencerState.REST
         self.tick(now)
@@ -274,13 +277,11 @@ class ResponseSequencer:
         self._held_until = now + ANSWER_GRACE_S if self._server_answers else None
 
     def _confirmed(self, key: str) -> None:
-        for wanted in self._queue:
+        asked = () if self._asked is None else (self._asked.wanted,)
+        for wanted in (*self._queue, *asked, *self._claimed.values()):
             wanted.unseen.discard(key)
-        for asked in (self._asked, self._claimed):
-            if asked is not None:
-                asked.wanted.unseen.discard(key)
-                if asked.wanted.absorbed is not None:
-                    asked.wanted.absorbed.unseen.discard(key)
+            if wanted.absorbed is not None:
+                wanted.absorbed.unseen.discard(key)
 
     def _alive(self, response_id: str, now: float) -> None:
         if response_id in self._beside or response_id in self._ended:
@@ -295,12 +296,17 @@ class ResponseSequencer:
         if response_id == self._active:
             return
         asked, self._asked = self._asked, None
-        self._claimed = asked
+        self._own = asked is not None
         self._active, self._heard_at = response_id, now
         self._state = SequencerState.ACTIVE
         self._held_until = None
-        if asked is not None and not asked.wanted.unseen:
-            asked.wanted.seen_by = response_id
+        if asked is not None:
+            # It is taken for the one that was asked for. If it is not, a refusal follows, perhaps much later.
+            self._claimed[asked.event_id] = asked.wanted
+            while len(self._claimed) > MOST_CLAIMED:
+                self._claimed.popitem(last=False)
+            if not asked.wanted.unseen:
+                asked.wanted.seen_by = response_id
         for wanted in self._queue:
             if wanted.purpose is Purpose.CONTINUE and not wanted.unseen:
                 wanted.seen_by = response_id
@@ -328,7 +334,7 @@ class ResponseSequencer:
     def _end(self, response_id: str | None) -> None:
         if response_id:
             self._ended.append(response_id)
-        self._active = self._claimed = None
+        self._active = None
         self._state = SequencerState.REST
 
     # ── refusals ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -346,14 +352,17 @@ class ResponseSequencer:
                 self._try_again(wanted, error)
             else:
                 self._give_up(wanted, error)
-        elif self._claimed is not None and named == self._claimed.event_id:
-            # The response that began meanwhile was not the one that we asked for.
-            wanted, self._claimed = self._claimed.wanted, None
-            if error.code == ACTIVE_RESPONSE:
-                self._try_again(wanted, error)
-            else:
+        elif named is not None and named in self._claimed:
+            # The response that began meanwhile was not the one that was asked for.
+            newest = named == next(reversed(self._claimed))
+            wanted = self._claimed.pop(named)
+            if error.code != ACTIVE_RESPONSE:
                 self._give_up(wanted, error)
-            self._drop_seen()
+            elif wanted.purpose is not Purpose.CONTINUE or wanted.seen_by is None:
+                self._try_again(wanted, error)
+            if newest and self._own:
+                self._own = False
+                self._drop_seen()
 
     def _try_again(self, wanted: Wanted, error: ErrorDetail) -> None:
         wanted.refusals += 1

@@ -365,7 +365,7 @@ class ToolCalls:
         batch = self._batches.get(call.response_id)
         if batch is not None:
             batch.owed.discard(call.call_id)
-            self._settle(call.response_id)
+        self._settle(call.response_id)
 
     def _cancel(self, call: RunningCall) -> None:
         if call.state is not CallState.WAITING:
@@ -383,7 +383,7 @@ class ToolCalls:
         if batch is not None:
             batch.owed.discard(call_id)
             batch.keys.add(call_id)
-            self._settle(response_id)
+        self._settle(response_id)
 
     def _result(self, call: RunningCall, outcome: Outcome, output: str) -> None:
         output = bounded(output, self.agent.limits.max_output_chars)
@@ -392,8 +392,8 @@ class ToolCalls:
         self._results.append(Message(id=self._make_id("item"), role="system", content=[InputText(text=words)]))
 
     def _settle(self, response_id: str) -> None:
-        batch = self._batches[response_id]
-        if batch.owed or not batch.done:
+        batch = self._batches.get(response_id)
+        if batch is None or batch.owed or not batch.done:
             return
         del self._batches[response_id]
         # After an interruption the caller's own words are answered, and what was dropped needs no answer.
