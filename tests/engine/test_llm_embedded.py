@@ -468,6 +468,6 @@ def test_every_conversation_gets_words_or_a_call(
 def test_it_describes_itself_as_what_it_is() -> None:
     described = model().describe()
     assert described.embedded
-    assert "no language model" in described.summary
+    assert "not a language model" in described.summary
     assert described.improve is not None
     assert "--llm" in described.improve

@@ -56,7 +56,7 @@ class EmbeddedModel:
     def describe(self) -> StageDescription:
         return StageDescription(
             name="built-in script",
-            summary="no language model: it repeats what it heard, calls a tool whose words are said, measures photos",
+            summary="not a language model; repeats what it heard, calls a tool whose words are said, measures photos",
             improve="Start Ollama (found by itself), or give any OpenAI-compatible model: --llm URL --llm-model NAME.",
         )
 
