@@ -157,6 +157,15 @@ def test_items_are_ordered_by_their_predecessor() -> None:
         ({"type": "function_call_output", "call_id": "nobody", "output": "7"}, None, "item.call_id"),
         ({"type": "mcp_approval_response", "approval_request_id": "x", "approve": True}, None, "item.type"),
         (
+            {
+                "type": "message",
+                "role": "user",
+                "content": [{"type": "input_image", "image_url": "http://example/x.png"}],
+            },
+            None,
+            "item.content[0].image_url",
+        ),
+        (
             {"type": "message", "role": "assistant", "content": [{"type": "output_audio", "audio": "AAAA"}]},
             None,
             "item.content[0].audio",

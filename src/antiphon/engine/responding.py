@@ -32,9 +32,9 @@ from antiphon.engine.responses import (
     plan_response,
 )
 from antiphon.engine.stages import ModelDone, ToolCallDelta, WordMark
-from antiphon.engine.states import ItemState, ItemTrigger, PlayoutState, PlayoutTrigger, ResponseState, ResponseTrigger
+from antiphon.engine.states import ItemTrigger, PlayoutState, PlayoutTrigger, ResponseState, ResponseTrigger
+from antiphon.engine.truncation import cut
 from antiphon.protocol import (
-    ConversationItemTruncate,
     ConversationItemTruncated,
     InputAudio,
     ItemReference,
@@ -360,7 +360,7 @@ class Responding:
             cuts = []
             for item_id, heard_ms in playout.heard_ms():
                 entry = self._entry(playout.response_id, item_id)
-                if entry is not None and entry.spoken is not None and self._cut(entry, heard_ms):
+                if entry is not None and entry.spoken is not None and cut(entry, heard_ms):
                     cuts.append((entry, heard_ms))
             result.append((playout, cuts))
         return result
@@ -378,49 +378,6 @@ class Responding:
                 if entry.id in self._core.history:
                     self._core.send(ConversationItemTruncated(item_id=entry.id, content_index=0, audio_end_ms=heard_ms))
             self._quiet_since = now
-
-    # ── truncation ────────────────────────────────────────────────────────────────────────────────────────────────
-
-    def truncate(self, event: ConversationItemTruncate) -> None:
-        """The client's `conversation.item.truncate`: keep of a spoken answer what was heard. Raises InvalidEvent."""
-        entry = self._core.history.get(event.item_id)
-        if entry is None:
-            raise invalid_request(
-                "item_truncate_invalid_item_id",
-                f"Error truncating item: item with id '{event.item_id}' does not exist.",
-                "item_id",
-            )
-        if entry.spoken is None:
-            raise invalid_request(
-                "unsupported_content_type", "Only model output audio messages can be truncated", "item_id"
-            )
-        if event.content_index != 0:
-            raise invalid_request("invalid_value", "This item has one content part, at index 0.", "content_index")
-        if event.audio_end_ms > entry.spoken.audio_ms:
-            raise invalid_request(
-                "invalid_value",
-                f"Audio content of {entry.spoken.audio_ms}ms is already shorter than {event.audio_end_ms}ms",
-                "audio_end_ms",
-            )
-        self._cut(entry, event.audio_end_ms)
-        self._core.send(
-            ConversationItemTruncated(
-                item_id=event.item_id, content_index=event.content_index, audio_end_ms=event.audio_end_ms
-            )
-        )
-
-    def _cut(self, entry: Entry, heard_ms: int) -> bool:
-        """Keep `heard_ms` of a spoken item. Returns whether anything was cut off."""
-        assert entry.spoken is not None
-        writing = entry.machine.state is ItemState.IN_PROGRESS
-        if heard_ms >= entry.spoken.audio_ms and not writing:
-            return False
-        entry.cut_at_ms = heard_ms if entry.cut_at_ms is None else min(heard_ms, entry.cut_at_ms)
-        del entry.audio[entry.cut_at_ms * SAMPLES_PER_MS * 2 :]
-        if not writing:
-            entry.take(ItemTrigger.CUT)
-            entry.set_transcript(entry.spoken.heard(entry.cut_at_ms))
-        return True
 
 
 def _nothing_said(context: tuple[Entry, ...]) -> bool:

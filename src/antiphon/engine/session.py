@@ -26,14 +26,15 @@ from antiphon.engine.configuration import (
     updated,
 )
 from antiphon.engine.core import Core
+from antiphon.engine.created_items import refuse_impossible, spoken_part, without_audio
 from antiphon.engine.effects import Close, Effect
-from antiphon.engine.history import ROOT, Entry, entry_of, retrieved
+from antiphon.engine.history import Entry, entry_of, retrieved
 from antiphon.engine.listening import Listening
 from antiphon.engine.responding import Responding
 from antiphon.engine.stages import ModelDone, ModelTool, ToolCallDelta, Transcript, VoiceProbability, WordMark
 from antiphon.engine.states import CONNECTION, ConnectionState, ConnectionTrigger, ItemState, Machine
+from antiphon.engine.truncation import truncate
 from antiphon.protocol import (
-    PARTS_BY_ROLE,
     ClientEvent,
     ConversationItemCreate,
     ConversationItemDelete,
@@ -44,15 +45,12 @@ from antiphon.protocol import (
     ErrorDetail,
     ErrorEvent,
     FunctionCall,
-    FunctionCallOutput,
     FunctionTool,
-    InputAudio,
     InputAudioBufferAppend,
     InputAudioBufferClear,
     InputAudioBufferCommit,
     InvalidEvent,
     Message,
-    OutputAudio,
     OutputAudioBufferClear,
     RealtimeSession,
     ResponseCancel,
@@ -231,7 +229,7 @@ class Session:
             entry = self._find(event.item_id, "retrieve")
             self._core.send(ConversationItemRetrieved(item=retrieved(entry)))
         elif isinstance(event, ConversationItemTruncate):
-            self._responding.truncate(event)
+            truncate(self._core, event)
         elif isinstance(event, ConversationItemDelete):
             self._delete_item(event.item_id, now)
         elif isinstance(event, ResponseCreate):
@@ -277,32 +275,17 @@ class Session:
         return entry
 
     def _create_item(self, event: ConversationItemCreate) -> None:
+        after = refuse_impossible(event, self._core.history)
         item = event.item
-        history = self._core.history
-        if not isinstance(item, Message | FunctionCall | FunctionCallOutput):
-            raise invalid_request("invalid_value", f"Items of type '{item.type}' cannot be created here.", "item.type")
-        if isinstance(item.id, str) and item.id in history:
-            raise invalid_request("invalid_value", f"Item with id '{item.id}' already exists.", "item.id")
-        after = event.previous_item_id if isinstance(event.previous_item_id, str) else None
-        if after is not None and after != ROOT and after not in history:
-            raise invalid_request(
-                "invalid_value", f"Previous item with id '{after}' does not exist.", "previous_item_id"
-            )
-        if isinstance(item, FunctionCallOutput) and not history.knows_call(item.call_id):
-            raise invalid_request(
-                "invalid_tool_call_id",
-                f"Tool call ID '{item.call_id}' not found in conversation.",
-                "item.call_id",
-            )
         changes: dict[str, object] = {"object": "realtime.item"}
         if not isinstance(item.id, str):
             changes["id"] = self._core.new_id("item")
         if isinstance(item, FunctionCall) and not isinstance(item.call_id, str):
             changes["call_id"] = self._core.new_id("call")
         item = msgspec.structs.replace(item, **changes)
-        audio = _take_audio(item) if isinstance(item, Message) else None
+        audio = spoken_part(item) if isinstance(item, Message) else None
         if audio is not None and isinstance(item, Message):
-            item = _without_audio(item)
+            item = without_audio(item)
         entry = entry_of(item)
         self._core.add_item(entry, after)
         self._core.finish_item(entry)
@@ -370,30 +353,3 @@ class Session:
 
     def _error(self, detail: ErrorDetail) -> None:
         self._core.send(ErrorEvent(error=detail))
-
-
-def _take_audio(item: Message) -> tuple[int, bytes] | None:
-    """The index and the PCM of the one audio part of a message. Raises InvalidEvent when it cannot be taken."""
-    for position, part in enumerate(item.content):
-        if not isinstance(part, PARTS_BY_ROLE[item.role]):
-            raise invalid_request(
-                "invalid_value", f"A {item.role} message cannot hold '{part.type}'.", f"item.content[{position}].type"
-            )
-        if isinstance(part, OutputAudio) and part.audio is not UNSET:
-            raise invalid_request(
-                "invalid_value", "Assistant audio cannot be put in: give its text.", f"item.content[{position}].audio"
-            )
-    spoken = [(position, part) for position, part in enumerate(item.content) if isinstance(part, InputAudio)]
-    if len(spoken) > 1:
-        raise invalid_request("invalid_value", "A message can hold one audio part.", f"item.content[{spoken[1][0]}]")
-    if not spoken or not isinstance(spoken[0][1].audio, bytes):
-        return None
-    position, part = spoken[0]
-    assert isinstance(part.audio, bytes)
-    return position, part.audio[: len(part.audio) & ~1]
-
-
-def _without_audio(item: Message) -> Message:
-    return msgspec.structs.replace(
-        item, content=[InputAudio() if isinstance(part, InputAudio) else part for part in item.content]
-    )
