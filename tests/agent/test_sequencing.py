@@ -175,13 +175,27 @@ def test_a_server_that_refuses_forever_is_given_up(bench: Bench) -> None:
     assert bench.conductor.settled(bench.now)
 
 
-def test_a_refusal_that_names_nobody_is_taken_as_ours(bench: Bench) -> None:
+def test_a_refusal_that_names_nobody_is_ours_when_no_response_follows(bench: Bench) -> None:
     bench.calls("resp_1", called("call_1", "add", ADD))
     bench.finish("call_1")
     bench.refuse(ResponseCreate())
     bench.done("resp_other")
-
     assert len(bench.creates) == 2
+    bench.refuse(ResponseCreate())
+    bench.advance(2)
+
+    assert len(bench.creates) == 3
+
+
+def test_a_refusal_that_names_nobody_is_the_other_peers_when_a_response_follows(bench: Bench) -> None:
+    bench.calls("resp_1", called("call_1", "add", ADD))
+    bench.finish("call_1")
+    bench.refuse(ResponseCreate())
+    bench.created("resp_2")
+    bench.done("resp_2")
+    bench.advance(100)
+
+    assert len(bench.creates) == 1
 
 
 def test_somebody_elses_refusal_changes_nothing(bench: Bench) -> None:

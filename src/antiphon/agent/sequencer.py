@@ -60,6 +60,7 @@ ANSWER_GRACE_S: Final = 3.0
 """After the caller's turn, so long the server has to begin the answer that voice detection owes."""
 PLAYING_LIMIT_S: Final = 120.0
 ACKNOWLEDGE_S: Final = 15.0
+DOUBT_S: Final = 1.0
 SILENT_RESPONSE_S: Final = 60.0
 """A response that nothing was heard of for so long is taken to have ended: its `response.done` was lost."""
 FIRST_RETRY_S: Final = 0.25
@@ -197,7 +198,10 @@ class ResponseSequencer:
 
     def tick(self, now: float) -> None:
         if self._state is SequencerState.ASKED and self._asked is not None and now >= self._asked.deadline:
-            self._unanswered(self._asked.wanted)
+            if self._asked.doubt is not None:
+                self._refused(self._asked, self._asked.doubt, now)
+            else:
+                self._unanswered(self._asked.wanted)
         elif self._state is SequencerState.REFUSED and now >= self._retry_at:
             self._state = SequencerState.REST
         elif self._state is SequencerState.ACTIVE and now >= self._heard_at + SILENT_RESPONSE_S:
@@ -266,7 +270,7 @@ class ResponseSequencer:
                 else:
                     self._begin(response_id, now)
             case ResponseDone(response=response):
-                self._done(response.id if response.id is not UNSET else "")
+                self._done(response.id if response.id is not UNSET else "", now)
             case ErrorEvent(error=error):
                 self._error(error, now)
             case _ if isinstance(event, _SIGNS_OF_LIFE):
@@ -321,11 +325,13 @@ class ResponseSequencer:
             if wanted.purpose is not Purpose.CONTINUE or wanted.seen_by is None or wanted.seen_by != self._active
         )
 
-    def _done(self, response_id: str) -> None:
+    def _done(self, response_id: str, now: float) -> None:
         if response_id in self._beside:
             self._beside.remove(response_id)
             return
         self._ended.append(response_id)
+        if self._asked is not None and self._asked.doubt is not None:
+            self._refused(self._asked, self._asked.doubt, now)
         if self._state is SequencerState.REFUSED or (
             self._state is SequencerState.ACTIVE and response_id in (self._active, "")
         ):
@@ -341,17 +347,13 @@ class ResponseSequencer:
 
     def _error(self, error: ErrorDetail, now: float) -> None:
         named = error.event_id if error.event_id not in (UNSET, None) else None
-        if self._asked is not None and (
-            named == self._asked.event_id or (named is None and error.code == ACTIVE_RESPONSE)
-        ):
-            wanted, self._asked = self._asked.wanted, None
-            self._state = SequencerState.REST
-            if error.code == ACTIVE_RESPONSE:
-                self._state = SequencerState.REFUSED
-                self._retry_at = now + min(LAST_RETRY_S, FIRST_RETRY_S * 2**wanted.refusals)
-                self._try_again(wanted, error)
-            else:
-                self._give_up(wanted, error)
+        if self._asked is not None and named == self._asked.event_id:
+            self._refused(self._asked, error, now)
+        elif self._asked is not None and named is None and error.code == ACTIVE_RESPONSE:
+            # Ours, from a server that names no events, or the other peer's, which named none. If it is ours, then no
+            # response follows.
+            self._asked.doubt = error
+            self._asked.deadline = min(self._asked.deadline, now + DOUBT_S)
         elif named is not None and named in self._claimed:
             # The response that began meanwhile was not the one that was asked for.
             newest = named == next(reversed(self._claimed))
@@ -363,6 +365,16 @@ class ResponseSequencer:
             if newest and self._own:
                 self._own = False
                 self._drop_seen()
+
+    def _refused(self, asked: Asked, error: ErrorDetail, now: float) -> None:
+        self._asked = None
+        self._state = SequencerState.REST
+        if error.code == ACTIVE_RESPONSE:
+            self._state = SequencerState.REFUSED
+            self._retry_at = now + min(LAST_RETRY_S, FIRST_RETRY_S * 2**asked.wanted.refusals)
+            self._try_again(asked.wanted, error)
+        else:
+            self._give_up(asked.wanted, error)
 
     def _try_again(self, wanted: Wanted, error: ErrorDetail) -> None:
         wanted.refusals += 1

@@ -7,7 +7,7 @@ from enum import Enum
 
 from msgspec import UNSET
 
-from antiphon.protocol import FunctionCallOutput, Item, ResponseParams
+from antiphon.protocol import ErrorDetail, FunctionCallOutput, Item, ResponseParams
 
 
 class Purpose(Enum):
@@ -47,11 +47,15 @@ class Wanted:
 
 @dataclass(slots=True)
 class Asked:
-    """A wish whose create was sent. deadline: when the server must have said something to it."""
+    """A wish whose create was sent. deadline: when the server must have said something to it.
+
+    doubt: a refusal that names no event, so that it may be of this one.
+    """
 
     event_id: str
     wanted: Wanted
     deadline: float
+    doubt: ErrorDetail | None = None
 
 
 def item_key(item: Item) -> str:
