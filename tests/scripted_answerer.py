@@ -7,8 +7,11 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+from msgspec import UNSET
+
 from antiphon.engine.stages import StageDescription
-from antiphon.protocol import SessionConfig
+from antiphon.protocol import RealtimeSession, SessionConfig, invalid_request
 from antiphon.server.answering import CallKind, Link
 
 
@@ -20,6 +23,29 @@ class ScriptedDescription:
     voice = StageDescription("mouth", "speaks")
     detector = StageDescription("detector", "notices")
     vision: StageDescription | None = None
+
+
+@dataclass
+class ScriptedSeat:
+    """A further peer's seat: answers each event with {"echo": event}, and is empty when its peer has hung up."""
+
+    id: str
+    link: Link
+    events: list[str | bytes] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def send(self, event: Any) -> None:
+        self.link.send_event(json.dumps(event))
+
+    def receive_event(self, data: str | bytes) -> None:
+        self.events.append(data)
+        self.send({"echo": data})
+
+    def hang_up(self, reason: str) -> None:
+        self.over.set()
+
+    async def run(self) -> None:
+        await self.over.wait()
 
 
 @dataclass
@@ -41,6 +67,8 @@ class ScriptedCall:
     over: asyncio.Event = field(default_factory=asyncio.Event)
     linger: asyncio.Event | None = None
     crash: Exception | None = None
+    seats: list[ScriptedSeat] = field(default_factory=list)
+    refuse_seats: Exception | None = None
 
     def opened(self) -> None:
         self.send({"type": "session.created", "id": self.id})
@@ -69,9 +97,20 @@ class ScriptedCall:
         self.crash = error
         self.over.set()
 
+    def attach(self, link: Link) -> ScriptedSeat:
+        if self.refuse_seats is not None:
+            raise self.refuse_seats
+        seat = ScriptedSeat(self.id, link)
+        self.seats.append(seat)
+        seat.send({"type": "session.created", "id": self.id})
+        return seat
+
     async def run(self) -> None:
         try:
             await self.over.wait()
+            for seat in self.seats:
+                if not seat.over.is_set():
+                    seat.link.close(1000, "the call is over")
             if self.crash is not None:
                 raise self.crash
             if self.linger is not None:
@@ -119,3 +158,8 @@ class ScriptedAnswerer:
         self.made.append(call)
         self.called.set()
         return call
+
+    def effective_session(self, session: SessionConfig) -> SessionConfig:
+        if isinstance(session, RealtimeSession) and session.prompt is not UNSET:
+            raise invalid_request("invalid_value", "No prompts here.", "session.prompt")
+        return msgspec.structs.replace(session, id="sess_shown")

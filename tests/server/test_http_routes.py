@@ -73,7 +73,7 @@ async def test_about_tells_what_answers(server: LiveServer) -> None:
         ("GET", "/v1/realtime/calls", 405, "method_not_allowed"),
         ("DELETE", "/v1/realtime/calls", 405, "method_not_allowed"),
         ("POST", "/health", 405, "method_not_allowed"),
-        ("POST", "/v1/realtime", 405, "method_not_allowed"),
+        ("PUT", "/v1/realtime", 405, "method_not_allowed"),
         ("POST", "/index.html", 405, "method_not_allowed"),
         ("BREW", "/about", 405, "method_not_allowed"),
         ("GET", "/v1/realtime/calls/rtc_1/hangup", 405, "method_not_allowed"),

@@ -79,24 +79,33 @@ def origin_allowed(origin: str, host: str, allowed: Iterable[str]) -> bool:
 
 
 def presented_tokens(
-    headers: Mapping[str, str], query_token: str | None, cookie: str | None, subprotocols: Iterable[str]
+    headers: Mapping[str, str],
+    query_token: str | None,
+    cookie: str | None,
+    subprotocols: Iterable[str],
+    query: Mapping[str, str] | None = None,
 ) -> list[str]:
-    """Every token that a request presents, wherever the Realtime API or our own page may put one."""
+    """Every token that a request presents, wherever the Realtime API, Azure or our own page may put one.
+
+    query: where Azure's browser clients put a key, as `api-key` or as a whole `Authorization`.
+    """
+    query = query or {}
     found = []
-    scheme, _, value = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer" and value.strip():
-        found.append(value.strip())
-    if api_key := headers.get("api-key"):
-        found.append(api_key)
+    for authorization in (headers.get("authorization", ""), query.get("Authorization", "")):
+        scheme, _, value = authorization.partition(" ")
+        if scheme.lower() == "bearer" and value.strip():
+            found.append(value.strip())
+    found += [key for key in (headers.get("api-key"), query.get("api-key")) if key]
     found += [entry.removeprefix(KEY_SUBPROTOCOL) for entry in subprotocols if entry.startswith(KEY_SUBPROTOCOL)]
     found += [entry for entry in (query_token, cookie) if entry]
     return found
 
 
-def token_accepted(presented: Iterable[str], token: str) -> bool:
-    """Compared in constant time, and all of them, so that the time tells nothing."""
-    wanted = token.encode()
-    results = [hmac.compare_digest(entry.encode("utf-8", "replace"), wanted) for entry in presented]
+def token_accepted(presented: Iterable[str], *tokens: str) -> bool:
+    """Whether one of the presented is one of the tokens; compared in constant time, and all of them, so that the time
+    tells nothing."""
+    wanted = [token.encode() for token in tokens]
+    results = [hmac.compare_digest(entry.encode("utf-8", "replace"), token) for entry in presented for token in wanted]
     return any(results)
 
 

@@ -5,7 +5,8 @@ These are shapes only. The server never imports the engine, so a test (or an ups
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Protocol
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from antiphon.protocol import ErrorDetail, ErrorEvent, SessionConfig, encode, new_id
 
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 
 LinkKind = Literal["websocket", "webrtc"]
 CallKind = Literal["realtime", "transcription"]
+
+
+CURRENT_USER: ContextVar[Any] = ContextVar("antiphon_user", default=None)
+"""Who is calling, as `ServerSettings.authenticate` told, while a request is answered and in the tasks of its call. An
+answerer that wants to know can ask in `open_call`. None where nobody was asked."""
 
 
 class Link(Protocol):
@@ -43,12 +49,23 @@ class Link(Protocol):
         ...
 
 
-class AnsweredCall(Protocol):
-    """One call. `run` owns everything that works for it and returns when the call is over and cleaned up."""
+class Seat(Protocol):
+    """One peer's place at a call: the caller's, whose `hang_up` ends the call, or a further peer's, who just leaves.
+
+    id: the call's. `run` returns when the seat is empty and everything that worked for it has ended.
+    """
 
     id: str
 
     def receive_event(self, data: str | bytes) -> None: ...
+
+    def hang_up(self, reason: str) -> None: ...
+
+    async def run(self) -> None: ...
+
+
+class AnsweredCall(Seat, Protocol):
+    """One call, and its caller's seat. `run` owns everything that works for it."""
 
     def receive_audio(self, pcm: bytes) -> None: ...
 
@@ -56,9 +73,9 @@ class AnsweredCall(Protocol):
 
     def opened(self) -> None: ...
 
-    def hang_up(self, reason: str) -> None: ...
-
-    async def run(self) -> None: ...
+    def attach(self, link: Link) -> Seat:
+        """Let a further peer take part (a sideband): `session.created` first, then every event. Raises InvalidEvent."""
+        ...
 
 
 class Description(Protocol):
@@ -87,7 +104,13 @@ class Answerer(Protocol):
 
     def open_call(
         self, link: Link, *, model: str | None, session: SessionConfig | None = None, kind: CallKind = "realtime"
-    ) -> AnsweredCall: ...
+    ) -> AnsweredCall:
+        """Raises InvalidEvent when `session` asks for what cannot be."""
+        ...
+
+    def effective_session(self, session: SessionConfig) -> SessionConfig:
+        """What a call that is opened with `session` would show. Raises InvalidEvent as `open_call` does."""
+        ...
 
 
 def expiry_message(max_seconds: float) -> str:

@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 
 from antiphon.server.answering import Answerer
 from antiphon.server.calls import Calls
+from antiphon.server.client_secrets import ClientSecrets
 from antiphon.server.door import Door
 from antiphon.server.peers import Peers
 from antiphon.server.refusals import Refusal, on_http_exception, on_refusal
@@ -43,6 +44,7 @@ def create_app(
     settings = settings or ServerSettings()
     calls = Calls(answerer, max_calls=settings.max_calls, ready_seconds=settings.ready_seconds)
     peers = Peers(calls, settings, open_transport)
+    client_secrets = ClientSecrets(settings.signing_key)
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
@@ -50,8 +52,8 @@ def create_app(
             yield
 
     app = Starlette(
-        routes=make_routes(calls, peers, settings),
-        middleware=[Middleware(Door, settings)],
+        routes=make_routes(calls, peers, client_secrets, settings),
+        middleware=[Middleware(Door, settings, client_secrets)],
         exception_handlers={
             Refusal: on_refusal,
             HTTPException: on_http_exception,

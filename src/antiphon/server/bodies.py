@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Message
 
 from antiphon.protocol import InvalidEvent, SessionConfig, decode_session
+from antiphon.protocol.dialects import Dialect, error_body_to_beta, session_to_ga
 from antiphon.server.refusals import Refusal
 from antiphon.server.settings import KIB, ServerSettings
 
@@ -37,13 +38,16 @@ class _JsonBody(msgspec.Struct):
     session: msgspec.Raw = msgspec.Raw(b"")
 
 
-async def read_call_request(request: Request, settings: ServerSettings) -> CallRequest:
-    """Read any of the three bodies: raw SDP, multipart with `sdp` and `session`, or JSON of the two. Raises Refusal."""
+async def read_call_request(request: Request, settings: ServerSettings, dialect: Dialect = Dialect.GA) -> CallRequest:
+    """Read any of the three bodies: raw SDP, multipart with `sdp` and `session`, or JSON of the two. Raises Refusal.
+
+    dialect: of the session; the one that is returned is GA.
+    """
     kind = media_type(request)
     if kind == "multipart/form-data":
-        return await _read_multipart(request, settings)
+        return await _read_multipart(request, settings, dialect)
     if kind == "application/json":
-        return await _read_json(request, settings)
+        return await _read_json(request, settings, dialect)
     return CallRequest(await read_offer(request, settings))
 
 
@@ -51,7 +55,7 @@ async def read_offer(request: Request, settings: ServerSettings) -> str:
     """Read a body that is the SDP itself. Raises Refusal."""
     if media_type(request) not in _SDP_TYPES:
         raise Refusal(415, "unsupported_media_type", "Send the SDP offer as application/sdp.", param="Content-Type")
-    return _offer(await _read(request, settings.max_sdp_bytes, settings.body_seconds), settings)
+    return _offer(await read_body(request, settings.max_sdp_bytes, settings.body_seconds), settings)
 
 
 def media_type(request: Request) -> str:
@@ -71,7 +75,7 @@ def _offer(sdp: bytes, settings: ServerSettings) -> str:
         raise Refusal(400, "invalid_offer", "The SDP offer is not UTF-8 text.", param="sdp") from None
 
 
-def _session(data: bytes, settings: ServerSettings) -> SessionConfig | None:
+def _session(data: bytes, settings: ServerSettings, dialect: Dialect) -> SessionConfig | None:
     if len(data) > settings.max_session_bytes:
         raise Refusal(
             413, "session_too_large", f"The session is larger than {settings.max_session_bytes} bytes.", param="session"
@@ -79,9 +83,33 @@ def _session(data: bytes, settings: ServerSettings) -> SessionConfig | None:
     if data.strip() in (b"", b"null"):
         return None
     try:
+        if dialect.is_beta and isinstance(flat := json_value(data), dict):
+            return decode_session(session_to_ga(flat)[0])
         return decode_session(data)
     except InvalidEvent as error:
-        raise session_refusal(error) from None
+        raise in_dialect(session_refusal(error), dialect) from None
+
+
+def json_value(data: bytes) -> object:
+    """The body as JSON. Raises Refusal."""
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        raise Refusal(400, "invalid_json", "The body is not valid JSON.") from None
+
+
+def in_dialect(refusal: Refusal, dialect: Dialect) -> Refusal:
+    """The refusal in the words of the caller's dialect: its message and `param` name the fields that it sent."""
+    if not dialect.is_beta:
+        return refusal
+    body = error_body_to_beta({"error": {"message": refusal.message, "param": refusal.param}})
+    return Refusal(
+        refusal.status,
+        refusal.code,
+        str(body["error"]["message"]),
+        param=body["error"].get("param"),
+        headers=refusal.headers,
+    )
 
 
 def session_refusal(error: InvalidEvent) -> Refusal:
@@ -95,7 +123,7 @@ def session_refusal(error: InvalidEvent) -> Refusal:
     )
 
 
-async def _read(request: Request, limit: int, seconds: float) -> bytes:
+async def read_body(request: Request, limit: int, seconds: float) -> bytes:
     """The whole body, given up as soon as it is known to be too large or too slow."""
     # Closing is the only way not to be sent the rest: without it the server would read on, and throw away.
     close = {"Connection": "close"}
@@ -121,22 +149,24 @@ async def _read(request: Request, limit: int, seconds: float) -> bytes:
     return b"".join(chunks)
 
 
-async def _read_json(request: Request, settings: ServerSettings) -> CallRequest:
+async def _read_json(request: Request, settings: ServerSettings, dialect: Dialect) -> CallRequest:
     # In JSON a character can take six bytes ("\u00e9"), a line break of the SDP four ("\r\n").
     limit = 2 * settings.max_sdp_bytes + settings.max_session_bytes
-    data = await _read(request, limit, settings.body_seconds)
+    data = await read_body(request, limit, settings.body_seconds)
     try:
         body = msgspec.json.decode(data, type=_JsonBody)
     except msgspec.ValidationError as error:
         raise Refusal(400, "invalid_value", f"The body must be an object with `sdp` and `session`: {error}") from None
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Refusal(400, "invalid_json", "The body is not valid JSON.") from None
-    return CallRequest(_offer(body.sdp.encode(errors="replace"), settings), _session(bytes(body.session), settings))
+    return CallRequest(
+        _offer(body.sdp.encode(errors="replace"), settings), _session(bytes(body.session), settings, dialect)
+    )
 
 
-async def _read_multipart(request: Request, settings: ServerSettings) -> CallRequest:
+async def _read_multipart(request: Request, settings: ServerSettings, dialect: Dialect) -> CallRequest:
     limit = settings.max_sdp_bytes + settings.max_session_bytes + _FRAMING_BYTES
-    data = await _read(request, limit, settings.body_seconds)
+    data = await read_body(request, limit, settings.body_seconds)
 
     async def replay() -> Message:
         return {"type": "http.request", "body": data, "more_body": False}
@@ -150,7 +180,7 @@ async def _read_multipart(request: Request, settings: ServerSettings) -> CallReq
         raise Refusal(400, "invalid_multipart", "The multipart body is malformed.") from None
     if offer is None:
         raise Refusal(400, "missing_required_parameter", "The multipart body has no part `sdp`.", param="sdp")
-    return CallRequest(_offer(offer, settings), _session(session or b"", settings))
+    return CallRequest(_offer(offer, settings), _session(session or b"", settings, dialect))
 
 
 async def _part(form: FormData, name: str) -> bytes | None:

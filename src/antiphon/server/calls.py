@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-from antiphon.server.answering import Answerer
+from antiphon.server.answering import AnsweredCall, Answerer
 from antiphon.server.refusals import Refusal
 
 logger = logging.getLogger("antiphon.server")
@@ -49,6 +49,7 @@ class Calls:
         self._max_calls = max_calls
         self._ready_seconds = ready_seconds
         self._taken = 0
+        self._calls: dict[str, AnsweredCall] = {}
         self._hang_ups: dict[str, Callable[[str], None]] = {}
         self._ended: deque[str] = deque(maxlen=ENDED_REMEMBERED)
         self._tasks: set[asyncio.Task[None]] = set()
@@ -153,10 +154,12 @@ class Calls:
                 self._empty.set()
 
     @contextmanager
-    def listed(self, call_id: str, hang_up: Callable[[str], None]) -> Iterator[None]:
+    def listed(self, call: AnsweredCall, hang_up: Callable[[str], None]) -> Iterator[None]:
         """Make the call known under its id while the block runs."""
-        if call_id in self._hang_ups:
+        call_id = call.id
+        if call_id in self._calls:
             raise ValueError(f"two calls with the id {call_id}")
+        self._calls[call_id] = call
         self._hang_ups[call_id] = hang_up
         loop = asyncio.get_running_loop()
         began = loop.time()
@@ -164,9 +167,13 @@ class Calls:
         try:
             yield
         finally:
-            del self._hang_ups[call_id]
+            del self._calls[call_id], self._hang_ups[call_id]
             self._ended.append(call_id)
             logger.info("call %s ended after %.1f s", call_id, loop.time() - began)
+
+    def find(self, call_id: str) -> AnsweredCall | None:
+        """The running call of that id, or None."""
+        return self._calls.get(call_id)
 
     def hang_up(self, call_id: str, reason: str) -> bool:
         """End a call. False when there is none of that id.

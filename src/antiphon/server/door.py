@@ -1,22 +1,30 @@
-"""The door: one ASGI middleware that every request passes, which checks host, origin and token and sets the headers.
+"""The door: one ASGI middleware that every request passes, which checks host, origin and key and sets the headers.
 
 The rules themselves are in `access.py`. Refusals have the house's JSON shape, on a WebSocket too (as its denial).
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import time
 from urllib.parse import parse_qsl, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import cookie_parser
+from starlette.requests import HTTPConnection, cookie_parser
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from antiphon.protocol.dialects import Purpose, find_address
 from antiphon.server.access import cookie_name, host_allowed, origin_allowed, presented_tokens, token_accepted
+from antiphon.server.answering import CURRENT_USER
+from antiphon.server.client_secrets import PREFIX, ClientSecret, ClientSecrets
 from antiphon.server.refusals import Refusal, unexpected
 from antiphon.server.settings import ServerSettings
 
-ALLOWED_HEADERS = "Authorization, Content-Type, X-OpenAI-Agents-SDK, OpenAI-Beta"
+logger = logging.getLogger("antiphon.server")
+
+ALLOWED_HEADERS = "Authorization, Content-Type, X-OpenAI-Agents-SDK, OpenAI-Beta, api-key"
 """What stock browser clients send; the agents SDK adds its own header to the POST of its offer."""
 EXPOSED_HEADERS = "Location"
 """A browser client learns its call's id from it."""
@@ -26,6 +34,9 @@ _LOCKED = (
     "This server asks for an access token. Open the address that it printed when it started,"
     " or send the token as a bearer token."
 )
+_STRANGER = "This server asks who is calling, and does not know you."
+ICE_SERVERS_PATH = "/ice-servers"
+_CHECKED = "antiphon.client_secret"
 
 
 def route_path(scope: Scope) -> str:
@@ -35,12 +46,26 @@ def route_path(scope: Scope) -> str:
     return path.removeprefix(root) if root and path.startswith(root + "/") else path
 
 
-class Door:
-    """Holds nothing but the settings; safe for any number of requests at once."""
+def presented_secret(scope: Scope) -> ClientSecret | None:
+    """The ephemeral key that a request for a call came with; the door has checked it."""
+    secret = scope.get(_CHECKED)
+    assert secret is None or isinstance(secret, ClientSecret)
+    return secret
 
-    def __init__(self, app: ASGIApp, settings: ServerSettings) -> None:
+
+def _opens_calls(scope: Scope, path: str) -> bool:
+    """Whether an ephemeral key is good for this address."""
+    address = find_address(scope.get("method", "GET"), path)
+    return path == ICE_SERVERS_PATH or (address is not None and address.purpose in (Purpose.SOCKET, Purpose.CALL))
+
+
+class Door:
+    """Holds the settings and the ephemeral keys; safe for any number of requests at once on one event loop."""
+
+    def __init__(self, app: ASGIApp, settings: ServerSettings, client_secrets: ClientSecrets) -> None:
         self._app = app
         self._settings = settings
+        self._client_secrets = client_secrets
         self._cookie = cookie_name(settings.access_token) if settings.access_token else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -70,7 +95,7 @@ class Door:
             await send(message)
 
         try:
-            response = self._decide(scope, headers, origin, friendly)
+            response = await self._decide(scope, headers, origin, friendly)
         except Refusal as refusal:
             response = refusal.response()
         if response is not None:
@@ -85,7 +110,7 @@ class Door:
                 await deny(scope, receive, send_with_headers, unexpected())
             raise
 
-    def _decide(self, scope: Scope, headers: Headers, origin: str | None, friendly: bool) -> Response | None:
+    async def _decide(self, scope: Scope, headers: Headers, origin: str | None, friendly: bool) -> Response | None:
         """The response that the door itself gives, or None to let the request in. Raises Refusal."""
         if not host_allowed(headers.get("host", ""), self._settings.allowed_hosts):
             raise Refusal(
@@ -113,25 +138,50 @@ class Door:
                     "Access-Control-Max-Age": "600",
                 },
             )
-        return self._check_token(scope, headers) if self._settings.access_token else None
+        return await self._check_key(scope, headers)
 
-    def _check_token(self, scope: Scope, headers: Headers) -> Response | None:
-        token = self._settings.access_token or ""
-        path = route_path(scope)
+    async def _check_key(self, scope: Scope, headers: Headers) -> Response | None:
+        """Let in who shows an ephemeral key (to a call), a token, or, to the app's own check, a face."""
+        settings, path = self._settings, route_path(scope)
         if path in _OPEN_PATHS:
             return None
-        query = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
-        query_token = next((value for name, value in query if name == "token"), None)
-        cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie)
-        presented = presented_tokens(headers, query_token, cookie, scope.get("subprotocols", ()))
+        pairs = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+        query = dict(reversed(pairs))
+        cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie) if self._cookie else None
+        presented = presented_tokens(headers, query.get("token"), cookie, scope.get("subprotocols", ()), query)
+        if _opens_calls(scope, path):
+            ephemeral = next((entry for entry in presented if entry.startswith(PREFIX)), None)
+            if ephemeral is not None:
+                # Also where nobody asks for a key: who shows one means its session, and must not get another.
+                scope[_CHECKED] = self._client_secrets.check(ephemeral, time.time())
+                return None
+        if not settings.tokens and settings.authenticate is None:
+            return None
         wants_page = scope["type"] == "http" and path in ("", "/") and scope["method"] in _SAFE_METHODS
-        if not token_accepted(presented, token):
-            if wants_page:
-                return PlainTextResponse(_LOCKED, 401)
-            raise Refusal(401, "invalid_api_key", _LOCKED, headers={"WWW-Authenticate": "Bearer"})
-        if wants_page and query_token is not None and token_accepted([query_token], token):
-            return self._move_into_cookie(scope, token, [pair for pair in query if pair[0] != "token"])
-        return None
+        if token_accepted(presented, *settings.tokens):
+            token = settings.access_token
+            if wants_page and token is not None and token_accepted([query.get("token", "")], token):
+                return self._move_into_cookie(scope, token, [pair for pair in pairs if pair[0] != "token"])
+            return None
+        if settings.authenticate is not None and await self._knows(scope):
+            return None
+        message = _LOCKED if settings.tokens else _STRANGER
+        if wants_page:
+            return PlainTextResponse(message, 401)
+        raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
+
+    async def _knows(self, scope: Scope) -> bool:
+        """Ask the app's own check. What goes wrong in it stands in the log, and lets nobody in."""
+        authenticate = self._settings.authenticate
+        assert authenticate is not None
+        try:
+            async with asyncio.timeout(self._settings.authenticate_seconds):
+                user = await authenticate(HTTPConnection(scope))
+        except Exception:
+            logger.exception("the app's own authentication failed")
+            raise Refusal(503, "authentication_unavailable", "The server cannot tell now who is calling.") from None
+        CURRENT_USER.set(user)
+        return user is not None
 
     def _move_into_cookie(self, scope: Scope, token: str, query: list[tuple[str, str]]) -> Response:
         """The token leaves the address bar (and so the history) and goes on in a cookie that scripts cannot read.

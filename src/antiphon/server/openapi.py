@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from antiphon import __version__
+from antiphon.protocol.dialects import ADDRESSES, Address, Dialect, Purpose
+from antiphon.server.client_secrets import LEAST_SECONDS, MOST_SECONDS
 
 Schema = dict[str, Any]
 
@@ -31,6 +33,7 @@ _DOOR = {
     "403": _error("The host or the web origin is not allowed."),
 }
 _NOT_READY = _error("Still loading, out of places for calls, or going down; see `code` and `Retry-After`.")
+_TOO_OFTEN = _error("The caller's address asked for too much in a minute, or the call has too many peers.")
 _ANSWER = {
     "description": "The call is answered.",
     "headers": {
@@ -53,6 +56,7 @@ _CALL_ERRORS = {
     "408": _error("The body took too long to arrive."),
     "413": _error("The offer, the session or the body is too large."),
     "415": _error("The body is of a kind that is not read."),
+    "429": _TOO_OFTEN,
     "501": _error("WebRTC is not installed on this server."),
     "503": _NOT_READY,
 }
@@ -74,6 +78,171 @@ _STAGE: Schema = {
         "summary": {"type": "string"},
         "improve": {"type": ["string", "null"], "description": "How to get a better one."},
         "embedded": {"type": "boolean", "description": "Whether no other server is involved."},
+    },
+}
+
+_HANG_UP: Schema = {
+    "post": {
+        "summary": "Hang up",
+        "parameters": [{"name": "call_id", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "responses": {
+            **_DOOR,
+            "200": {"description": "The call is being ended."},
+            "404": _error("There is no call of that id."),
+        },
+    }
+}
+_CALLERS_SECURITY: list[Schema] = [{}, {"token": []}, {"secret": []}]
+"""An ephemeral key alone lets its holder call."""
+
+_KEY_ERRORS = {
+    **_DOOR,
+    "400": _error("The session, the expiry or the body is not valid."),
+    "408": _error("The body took too long to arrive."),
+    "413": _error("The body is too large."),
+    "429": _TOO_OFTEN,
+    "503": _NOT_READY,
+}
+_SPOKEN = {
+    Dialect.GA: "",
+    Dialect.BETA: ", in the beta's dialect",
+    Dialect.AZURE: ", as Azure has it",
+    Dialect.AZURE_PREVIEW: ", as Azure's preview has it",
+}
+
+
+def _query(name: str, *, required: bool = False, **schema: Any) -> Schema:
+    return {"name": name, "in": "query", "required": required, "schema": {"type": "string", **schema}}
+
+
+def _addresses() -> Schema:
+    """The Realtime API's own addresses, OpenAI's and Azure's."""
+    paths: Schema = {}
+    for address in ADDRESSES:
+        paths.setdefault(address.path, {})[address.method.lower()] = _operation(address)
+    return paths
+
+
+def _operation(address: Address) -> Schema:
+    version = [_query("api-version", required=True)] if address.needs_version else []
+    spoken = _SPOKEN[address.dialect]
+    match address.purpose:
+        case Purpose.SOCKET:
+            return {
+                "summary": f"Open a call over WebSocket, or join a running one{spoken}",
+                "description": "Upgrade to WebSocket; the subprotocol `realtime` is chosen when it is offered. With "
+                "`call_id` the connection is a further peer of that call: it sees every event, and may send any.",
+                "security": _CALLERS_SECURITY,
+                "parameters": [
+                    *version,
+                    _query(address.model),
+                    _query("call_id"),
+                    _query("intent", enum=["conversation", "transcription"]),
+                ],
+                "responses": {
+                    **_DOOR,
+                    "101": {"description": "The WebSocket is open; `session.created` is its first event."},
+                    "400": _error("The query is not valid."),
+                    "404": _error("There is no call of that id, or an ephemeral key asks for it."),
+                    "426": _error("The request was no WebSocket upgrade."),
+                    "429": _TOO_OFTEN,
+                    "503": _NOT_READY,
+                },
+            }
+        case Purpose.CALL:
+            content = {
+                **_OFFER,
+                "multipart/form-data": {"schema": _OFFER_AND_SESSION},
+                "application/json": {"schema": _OFFER_AND_SESSION},
+            }
+            return {
+                "summary": f"Open a WebRTC call{spoken}",
+                "security": _CALLERS_SECURITY,
+                "parameters": [*version, _query(address.model)],
+                "requestBody": {"required": True, "content": content},
+                "responses": {**_CALL_ERRORS, "201": _ANSWER},
+            }
+    flat = address.purpose is not Purpose.KEY
+    return {
+        "summary": f"Make an ephemeral key that is bound to a session{spoken}",
+        "parameters": version,
+        "requestBody": {
+            "required": False,
+            "content": {"application/json": {"schema": {"$ref": f"#/components/schemas/{_KEY_REQUEST[flat]}"}}},
+        },
+        "responses": {**_KEY_ERRORS, "200": _ok_json("The key.", "BetaSession" if flat else "ClientSecret")},
+    }
+
+
+_KEY_REQUEST = {False: "ClientSecretRequest", True: "BetaSessionRequest"}
+
+
+def _page_key(summary: str) -> Schema:
+    errors = {status: _KEY_ERRORS[status] for status in ("401", "403", "429", "503")}
+    return {"summary": summary, "responses": {**errors, "200": _ok_json("The key.", "ClientSecretForEveryClient")}}
+
+
+_SECRET_VALUE: Schema = {
+    "type": "object",
+    "required": ["value", "expires_at"],
+    "properties": {
+        "value": {"type": "string", "description": "The key: ek_…"},
+        "expires_at": {"type": "integer", "description": "Unix seconds."},
+    },
+}
+_SECRET_ANSWER: Schema = {
+    "type": "object",
+    "required": ["value", "expires_at", "session"],
+    "properties": {
+        **_SECRET_VALUE["properties"],
+        "session": {"type": "object", "description": "What a call with this key begins with."},
+    },
+}
+_KEY_SCHEMAS: Schema = {
+    "ClientSecretRequest": {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "expires_after": {
+                "type": ["object", "null"],
+                "properties": {
+                    "anchor": {"const": "created_at"},
+                    "seconds": {"type": "integer", "minimum": LEAST_SECONDS, "maximum": MOST_SECONDS},
+                },
+            },
+            "session": {"type": ["object", "null"], "description": "A GA session; its `type` is required."},
+        },
+    },
+    "BetaSessionRequest": {"type": "object", "description": "A session in the beta's flat shape."},
+    "ClientSecret": _SECRET_ANSWER,
+    "ClientSecretForEveryClient": {
+        **_SECRET_ANSWER,
+        "required": [*_SECRET_ANSWER["required"], "client_secret"],
+        "properties": {**_SECRET_ANSWER["properties"], "client_secret": _SECRET_VALUE},
+    },
+    "BetaSession": {
+        "type": "object",
+        "description": "The session in the beta's flat shape.",
+        "required": ["client_secret"],
+        "properties": {"client_secret": _SECRET_VALUE},
+    },
+    "IceServers": {
+        "type": "object",
+        "required": ["iceServers"],
+        "properties": {
+            "iceServers": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "required": ["urls"],
+                    "properties": {
+                        "urls": {"type": "array", "items": {"type": "string"}},
+                        "username": {"type": "string"},
+                        "credential": {"type": "string"},
+                    },
+                },
+            }
+        },
     },
 }
 
@@ -112,54 +281,18 @@ DOCUMENT: Schema = {
                 "responses": {**_CALL_ERRORS, "201": _ANSWER},
             }
         },
-        "/v1/realtime": {
+        "/ice-servers": {
             "get": {
-                "summary": "Open a call over WebSocket",
-                "description": "Upgrade to WebSocket; the subprotocol `realtime` is chosen when it is offered.",
-                "parameters": [
-                    {"name": "model", "in": "query", "schema": {"type": "string"}},
-                    {
-                        "name": "intent",
-                        "in": "query",
-                        "schema": {"type": "string", "enum": ["conversation", "transcription"]},
-                    },
-                ],
-                "responses": {
-                    **_DOOR,
-                    "101": {"description": "The WebSocket is open; `session.created` is its first event."},
-                    "400": _error("The query is not valid."),
-                    "404": _error("There is no call of that id."),
-                    "426": _error("The request was no WebSocket upgrade."),
-                    "503": _NOT_READY,
-                },
+                "summary": "The ICE servers of a call, with credentials that are good for a time",
+                "security": [{}, {"token": []}, {"secret": []}],
+                "responses": {**_DOOR, "200": _ok_json("For an RTCPeerConnection's configuration.", "IceServers")},
             }
         },
-        "/v1/realtime/calls": {
-            "post": {
-                "summary": "Open a WebRTC call",
-                "parameters": [{"name": "model", "in": "query", "schema": {"type": "string"}}],
-                "requestBody": {
-                    "required": True,
-                    "content": {
-                        **_OFFER,
-                        "multipart/form-data": {"schema": _OFFER_AND_SESSION},
-                        "application/json": {"schema": _OFFER_AND_SESSION},
-                    },
-                },
-                "responses": {**_CALL_ERRORS, "201": _ANSWER},
-            }
-        },
-        "/v1/realtime/calls/{call_id}/hangup": {
-            "post": {
-                "summary": "Hang up",
-                "parameters": [{"name": "call_id", "in": "path", "required": True, "schema": {"type": "string"}}],
-                "responses": {
-                    **_DOOR,
-                    "200": {"description": "The call is being ended."},
-                    "404": _error("There is no call of that id."),
-                },
-            }
-        },
+        "/realtime/session": {"get": _page_key("An ephemeral key with the server's own session")},
+        "/api/realtime/token": {"post": _page_key("The same key, asked for with a POST")},
+        **_addresses(),
+        "/v1/realtime/calls/{call_id}/hangup": _HANG_UP,
+        "/openai/v1/realtime/calls/{call_id}/hangup": _HANG_UP,
     },
     "components": {
         "securitySchemes": {
@@ -167,9 +300,15 @@ DOCUMENT: Schema = {
                 "type": "http",
                 "scheme": "bearer",
                 "description": "The access token that the server printed; only beyond the server's own machine.",
-            }
+            },
+            "secret": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "An ephemeral key (ek_…): good for calls that begin with its session, until it expires.",
+            },
         },
         "schemas": {
+            **_KEY_SCHEMAS,
             "Error": {
                 "type": "object",
                 "required": ["error"],

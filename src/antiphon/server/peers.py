@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 import sys
+import time
 from dataclasses import dataclass
 
 from antiphon.errors import AntiphonError
 from antiphon.protocol import InvalidEvent, TranscriptionSession
 from antiphon.server.answering import CallKind
-from antiphon.server.bodies import CallRequest, session_refusal
+from antiphon.server.bodies import CallRequest, in_dialect, session_refusal
 from antiphon.server.calls import Calls
+from antiphon.server.edge import Edge
+from antiphon.server.ice_servers import rtc_settings
 from antiphon.server.refusals import Refusal
 from antiphon.server.rtc_call import OpenTransport, RtcCall
 from antiphon.server.settings import ServerSettings
@@ -47,7 +50,7 @@ class Peers:
         if self._open_transport is not None:
             return
         try:
-            from antiphon.rtc import RtcSettings, load_transport, open_transport  # noqa: PLC0415 - heavy, see above
+            from antiphon.rtc import load_transport, open_transport  # noqa: PLC0415 - heavy, see above
 
             load_transport()
         except ImportError as error:
@@ -55,18 +58,21 @@ class Peers:
         except AntiphonError as error:
             self._missing = str(error)
         else:
-            settings = self._settings.rtc or RtcSettings()
-            self._open_transport = lambda handler: open_transport(handler, settings)
+            settings = self._settings
+            self._open_transport = lambda handler: open_transport(handler, rtc_settings(settings, time.time()))
             return
         logger.warning("calls come over WebSocket only. %s", self._missing)
 
-    async def answer(self, wanted: CallRequest, *, model: str | None) -> Answered:
-        """Answer an offer; the call then goes on in a task of its own. Raises Refusal."""
+    async def answer(self, wanted: CallRequest, *, model: str | None, edge: Edge | None = None) -> Answered:
+        """Answer an offer; the call then goes on in a task of its own. Raises Refusal.
+
+        edge: what its data channel speaks; None for GA.
+        """
         open_transport = self._open_transport
         if open_transport is None:
             raise Refusal(501, "webrtc_unavailable", f"{self._missing} Calls over WebSocket work: /v1/realtime.")
         answered: asyncio.Future[Answered] = asyncio.get_running_loop().create_future()
-        self._calls.own(self._run(wanted, model, open_transport, answered), "rtc-call")
+        self._calls.own(self._run(wanted, model, edge or Edge(), open_transport, answered), "rtc-call")
         try:
             return await answered
         except asyncio.CancelledError:
@@ -76,17 +82,22 @@ class Peers:
             raise
 
     async def _run(
-        self, wanted: CallRequest, model: str | None, open_transport: OpenTransport, answered: asyncio.Future[Answered]
+        self,
+        wanted: CallRequest,
+        model: str | None,
+        edge: Edge,
+        open_transport: OpenTransport,
+        answered: asyncio.Future[Answered],
     ) -> None:
         """One call from its offer to its end. What fails before the answer is told through `answered`."""
         try:
             with self._calls.slot():
-                peer = RtcCall(open_transport)
+                peer = RtcCall(open_transport, edge)
                 try:
                     sdp = await peer.answer(wanted.offer)
                     kind: CallKind = "transcription" if isinstance(wanted.session, TranscriptionSession) else "realtime"
                     call = self._calls.answerer.open_call(peer, model=model, session=wanted.session, kind=kind)
-                    with self._calls.listed(call.id, call.hang_up):
+                    with self._calls.listed(call, call.hang_up):
                         if not answered.cancelled():
                             answered.set_result(Answered(sdp, call.id))
                         await peer.run(
@@ -100,16 +111,16 @@ class Peers:
             if answered.done():
                 logger.exception("a WebRTC call failed")
             else:
-                answered.set_exception(_as_refusal(error))
+                answered.set_exception(_as_refusal(error, edge))
         except asyncio.CancelledError:
             answered.cancel()
             raise
 
 
-def _as_refusal(error: Exception) -> Exception:
+def _as_refusal(error: Exception, edge: Edge) -> Exception:
     """What the caller is told about a call that could not be set up; anything unexpected stays as it is."""
     if isinstance(error, InvalidEvent):
-        return session_refusal(error)
+        return in_dialect(session_refusal(error), edge.dialect)
     rtc = sys.modules.get("antiphon.rtc")
     if rtc is not None and isinstance(error, rtc.InvalidOffer):
         return Refusal(400, "invalid_offer", f"The SDP offer cannot be answered: {error}", param="sdp")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 
@@ -11,25 +12,31 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
-from starlette.websockets import WebSocket
 
 from antiphon import __version__
 from antiphon.protocol import AudioConfig, AudioInput, InputTranscription, RealtimeSession
+from antiphon.protocol.dialects import ADDRESSES, Address, Dialect, Purpose, choose_dialect
 from antiphon.server.bodies import CallRequest, read_call_request, read_offer
+from antiphon.server.callers import CallerRates
 from antiphon.server.calls import Calls, Readiness
+from antiphon.server.client_secrets import ClientSecrets
+from antiphon.server.door import ICE_SERVERS_PATH, presented_secret
+from antiphon.server.edge import Edge
+from antiphon.server.ice_servers import ice_servers
+from antiphon.server.minting import Mint
 from antiphon.server.openapi import DOCUMENT
 from antiphon.server.page import Page, packaged_page
 from antiphon.server.peers import Peers
 from antiphon.server.refusals import Refusal
 from antiphon.server.settings import ServerSettings
-from antiphon.server.socket_call import GOING_AWAY, SocketLink, run_socket_call
+from antiphon.server.sockets import Sockets, unknown_call, version_wanted
 
 Handler = Callable[[Request], Awaitable[Response]]
 
-_PLAIN_SESSION = RealtimeSession(
+PLAIN_SESSION = RealtimeSession(
     audio=AudioConfig(input=AudioInput(transcription=InputTranscription(model="gpt-4o-mini-transcribe")))
 )
-"""What `POST /session` opens, whose caller sends no session: it wants to see its own words."""
+"""What the founding routes open, whose callers send no session: they want to see their own words."""
 
 
 class Resource:
@@ -53,8 +60,18 @@ class Resource:
         await response(scope, receive, send)
 
 
-def make_routes(calls: Calls, peers: Peers, settings: ServerSettings) -> list[BaseRoute]:
+def make_routes(calls: Calls, peers: Peers, client_secrets: ClientSecrets, settings: ServerSettings) -> list[BaseRoute]:
     """All addresses of the app, the page last, for it is asked about every other one."""
+    rates = CallerRates(settings)
+    return [
+        *_own_routes(calls, settings),
+        *_call_routes(calls, peers, Mint(calls, client_secrets, rates, settings), rates, settings),
+        Mount("/", Page(settings.page or packaged_page())),
+    ]
+
+
+def _own_routes(calls: Calls, settings: ServerSettings) -> list[BaseRoute]:
+    """What only this server has: health, about, the description of itself, and what its page needs."""
 
     async def health(_request: Request) -> Response:
         ready = calls.readiness is Readiness.READY
@@ -77,23 +94,59 @@ def make_routes(calls: Calls, peers: Peers, settings: ServerSettings) -> list[Ba
     async def openapi(_request: Request) -> Response:
         return _json(DOCUMENT, headers={"Cache-Control": "no-cache"})
 
-    async def open_call(request: Request) -> Response:
-        await calls.ready()
-        return await answer(request, await read_call_request(request, settings))
+    async def ice(_request: Request) -> Response:
+        servers = ice_servers(settings, time.time())
+        return _json({"iceServers": servers.for_browser()}, headers={"Cache-Control": "no-store"})
 
-    async def open_session(request: Request) -> Response:
-        await calls.ready()
-        return await answer(request, CallRequest(await read_offer(request, settings), _PLAIN_SESSION))
+    return [
+        Route("/health", Resource(GET=health)),
+        Route("/api/health", Resource(GET=health)),
+        Route("/about", Resource(GET=about)),
+        Route("/openapi.json", Resource(GET=openapi)),
+        Route(ICE_SERVERS_PATH, Resource(GET=ice)),
+    ]
 
-    async def answer(request: Request, wanted: CallRequest) -> Response:
-        answered = await peers.answer(wanted, model=request.query_params.get("model") or None)
-        location = f"{request.scope.get('root_path', '')}/v1/realtime/calls/{answered.call_id}"
+
+def _call_routes(
+    calls: Calls, peers: Peers, mint: Mint, rates: CallerRates, settings: ServerSettings
+) -> list[BaseRoute]:
+    """Where calls are opened and ended and keys are minted, at OpenAI's, Azure's and the founding addresses."""
+    sockets = Sockets(calls, rates, settings)
+
+    async def answer(request: Request, wanted: CallRequest, model: str | None, edge: Edge | None = None) -> Response:
+        answered = await peers.answer(wanted, model=model, edge=edge)
+        azure = "/openai" if edge is not None and edge.dialect is Dialect.AZURE else ""
+        location = f"{request.scope.get('root_path', '')}{azure}/v1/realtime/calls/{answered.call_id}"
         headers = {"Location": location, "Cache-Control": "no-store"}
         return Response(answered.sdp, 201, headers, media_type="application/sdp")
 
+    async def open_call(request: Request, address: Address) -> Response:
+        rates.may_call(request)
+        await calls.ready()
+        query = request.query_params
+        dialect = choose_dialect(request.headers.items(), (), query, address.path, method="POST")
+        wanted = await read_call_request(request, settings, dialect)
+        secret = presented_secret(request.scope)
+        if secret is not None:
+            if wanted.session is not None:
+                raise Refusal(
+                    400, "session_bound", "The session is that of the client secret: send none.", param="session"
+                )
+            wanted = CallRequest(wanted.offer, secret.session)
+        return await answer(request, wanted, query.get(address.model) or None, Edge(dialect))
+
+    async def open_session(request: Request) -> Response:
+        rates.may_call(request)
+        await calls.ready()
+        wanted = CallRequest(await read_offer(request, settings), PLAIN_SESSION)
+        return await answer(request, wanted, request.query_params.get("model") or None)
+
+    async def key_for_page(request: Request) -> Response:
+        return await mint.mint_for_page(request, PLAIN_SESSION)
+
     async def hang_up(request: Request) -> Response:
         if not calls.hang_up(request.path_params["call_id"], "the caller asked to hang up"):
-            raise Refusal(404, "call_id_not_found", "No session found for the provided call_id", param="call_id")
+            raise unknown_call()
         return Response(status_code=200)
 
     async def upgrade_wanted(_request: Request) -> Response:
@@ -104,39 +157,31 @@ def make_routes(calls: Calls, peers: Peers, settings: ServerSettings) -> list[Ba
             headers={"Upgrade": "websocket", "Connection": "Upgrade"},
         )
 
-    async def realtime(websocket: WebSocket) -> None:
-        query = websocket.query_params
-        if "call_id" in query:
-            raise Refusal(404, "call_id_not_found", "No session found for the provided call_id", param="call_id")
-        intent = query.get("intent")
-        if intent not in (None, "transcription", "conversation"):
-            raise Refusal(400, "invalid_value", "`intent` must be 'conversation' or 'transcription'.", param="intent")
-        await calls.ready()
-        link = SocketLink(settings.max_unsent_bytes)
-        with calls.slot():
-            call = calls.answerer.open_call(
-                link,
-                model=query.get("model") or None,
-                kind="transcription" if intent == "transcription" else "realtime",
-            )
-            # Only `realtime` is ever chosen: echoing a client's key back would put it into its logs.
-            subprotocol = "realtime" if "realtime" in websocket.scope.get("subprotocols", ()) else None
-            with calls.listed(call.id, lambda reason: link.close(GOING_AWAY, reason)):
-                await run_socket_call(
-                    websocket, link, call, subprotocol=subprotocol, max_seconds=settings.max_call_seconds
-                )
+    def handler_of(address: Address) -> Handler:
+        async def handle(request: Request) -> Response:
+            if address.needs_version and not request.query_params.get("api-version"):
+                raise version_wanted()
+            match address.purpose:
+                case Purpose.SOCKET:
+                    return await upgrade_wanted(request)
+                case Purpose.CALL:
+                    return await open_call(request, address)
+                case _:
+                    return await mint.mint(request, address.purpose, address.dialect)
 
+        return handle
+
+    paths: dict[str, dict[str, Handler]] = {}
+    for address in ADDRESSES:
+        paths.setdefault(address.path, {})[address.method] = handler_of(address)
     return [
-        Route("/health", Resource(GET=health)),
-        Route("/api/health", Resource(GET=health)),
-        Route("/about", Resource(GET=about)),
-        Route("/openapi.json", Resource(GET=openapi)),
         Route("/session", Resource(POST=open_session)),
-        WebSocketRoute("/v1/realtime", realtime),
-        Route("/v1/realtime", Resource(GET=upgrade_wanted)),
-        Route("/v1/realtime/calls", Resource(POST=open_call)),
+        Route("/realtime/session", Resource(GET=key_for_page)),
+        Route("/api/realtime/token", Resource(POST=key_for_page)),
+        *[WebSocketRoute(entry.path, sockets.serve) for entry in ADDRESSES if entry.purpose is Purpose.SOCKET],
+        *[Route(path, Resource(**handlers)) for path, handlers in paths.items()],
         Route("/v1/realtime/calls/{call_id}/hangup", Resource(POST=hang_up)),
-        Mount("/", Page(settings.page or packaged_page())),
+        Route("/openai/v1/realtime/calls/{call_id}/hangup", Resource(POST=hang_up)),
     ]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from antiphon.server.answering import AnsweredCall, LinkKind, session_expired
+from antiphon.server.edge import Edge
 
 if TYPE_CHECKING:
     from antiphon.rtc.transport import CallHandler, CallTransport
@@ -24,13 +25,15 @@ OpenTransport = Callable[["CallHandler"], "CallTransport"]
 class RtcCall:
     """Both ends of one call's wiring: the transport's `CallHandler` and the call's `Link`.
 
-    Made before either exists; `run` connects them. Only the first `close` counts. One call's failure stays its own:
+    Made before either exists; `run` connects them. What travels is in the peer's dialect (`edge`), what the call sees
+    is GA. Only the first `close` counts. One call's failure stays its own:
     an exception from the call ends that call and never reaches the transport.
     """
 
     kind: LinkKind = "webrtc"
 
-    def __init__(self, open_transport: OpenTransport) -> None:
+    def __init__(self, open_transport: OpenTransport, edge: Edge | None = None) -> None:
+        self._edge = edge or Edge()
         self._transport = open_transport(self)
         self._call: AnsweredCall | None = None
         self._channel_opened = False
@@ -80,12 +83,13 @@ class RtcCall:
 
     @property
     def max_event_bytes(self) -> int | None:
-        return self._transport.max_message_size
+        return self._edge.limit(self._transport.max_message_size)
 
     # ── Link ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def send_event(self, data: str) -> None:
-        self._transport.send_event(data)
+        for frame in self._edge.outgoing(data):
+            self._transport.send_event(frame)
 
     def send_audio(self, pcm: bytes) -> None:
         self._transport.send_audio(pcm)
@@ -113,7 +117,8 @@ class RtcCall:
 
     def on_event(self, data: str | bytes) -> None:
         if self._call is not None:
-            self._guard(self._call.receive_event, data)
+            for frame in self._edge.incoming(data):
+                self._guard(self._call.receive_event, frame)
 
     def on_audio(self, pcm: bytes) -> None:
         if self._call is not None:
