@@ -342,10 +342,26 @@ def test_a_response_whose_end_was_lost_is_not_waited_for_without_end(bench: Benc
 def test_after_a_reconnection_what_was_asked_for_is_asked_anew(bench: Bench) -> None:
     bench.calls("resp_1", called("call_1", "add", ADD))
     bench.finish("call_1")
+    bench.conductor.disconnected()
+    bench.advance(100)
+    assert len(bench.creates) == 1, "there is nobody to ask"
+    assert not bench.conductor.settled(bench.now)
     bench.conductor.reconnected(bench.now)
     bench.settle()
 
     assert len(bench.creates) == 2
+
+
+def test_what_ends_while_there_is_no_connection_is_asked_for_once_there_is(bench: Bench) -> None:
+    bench.calls("resp_1", called("call_1", "add", ADD))
+    bench.conductor.disconnected()
+    bench.finish("call_1")
+    bench.advance(10)
+    assert bench.kinds == ["conversation.item.create"]
+    bench.conductor.reconnected(bench.now)
+    bench.settle()
+
+    assert len(bench.creates) == 1
 
 
 def test_a_create_that_the_app_sends_itself_is_only_watched(bench: Bench) -> None:

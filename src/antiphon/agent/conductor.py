@@ -164,8 +164,12 @@ class Conductor:
             self._cut(response_id, guardrail, reason, now)
         self._settle(now)
 
+    def disconnected(self) -> None:
+        """The connection is lost. Creates that were not answered are asked for anew: those unsent are to be dropped."""
+        self._sequencer.disconnected()
+
     def reconnected(self, now: float) -> None:
-        """The connection was lost and is there again."""
+        """The connection is there again."""
         self._sequencer.reconnected(now)
         self._settle(now)
 

@@ -113,8 +113,13 @@ class ToolRunner:
         self._carry_out()
         return found
 
+    def disconnected(self) -> None:
+        """The connection is lost. Creates that were not answered are asked for anew: those unsent are to be dropped."""
+        self._conductor.disconnected()
+        self._carry_out()
+
     def reconnected(self) -> None:
-        """The connection was lost and is there again."""
+        """The connection is there again."""
         self._conductor.reconnected(self._clock())
         self._carry_out()
 

@@ -5,7 +5,7 @@ refusals come out of `take`. After every input: carry out `take()`, and call `ti
 
 States: REST, nothing is being answered. ASKED, a create was sent and not answered yet. ACTIVE, a response is being
 made, ours or one that the server began (voice detection). REFUSED, the server says that a response is active which we
-do not know of: wait for its end, or try again.
+do not know of: wait for its end, or try again. OFFLINE, there is no connection.
 """
 
 from __future__ import annotations
@@ -85,6 +85,7 @@ class SequencerState(Enum):
     ASKED = "asked"
     ACTIVE = "active"
     REFUSED = "refused"
+    OFFLINE = "offline"
 
 
 class ResponseSequencer:
@@ -184,13 +185,17 @@ class ResponseSequencer:
             self._asked = Asked(event.event_id, Wanted(Purpose.RAW), now + ACKNOWLEDGE_S)
             self._state = SequencerState.ASKED
 
-    def reconnected(self, now: float) -> None:
-        """The connection was lost and is there again. What was asked for may never have arrived: ask anew."""
+    def disconnected(self) -> None:
+        """The connection is lost, and with it every create that was not answered: what was asked for waits again."""
         if self._asked is not None:
             self._requeue(self._asked.wanted)
         self._asked = self._active = None
         self._claimed.clear()
         self._held_until = self._playing_until = None
+        self._state = SequencerState.OFFLINE
+
+    def reconnected(self, now: float) -> None:
+        """The connection is there again. What happened meanwhile is not known."""
         self._state = SequencerState.REST
         self.tick(now)
 

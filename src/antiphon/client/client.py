@@ -118,6 +118,7 @@ class RealtimeClient:
             self._settings,
             attached=call_id is not None,
             on_data=self._take,
+            on_lost=self._lost,
             on_reattached=self._reattached,
             on_closed=self._over,
         )
@@ -231,6 +232,10 @@ class RealtimeClient:
         elif isinstance(event, ErrorEvent):
             logger.info("the server says: %s", event.error.message)
 
+    def _lost(self) -> None:
+        if self._runner is not None:
+            self._runner.disconnected()
+
     def _reattached(self) -> None:
         if self._runner is not None:
             self._runner.reconnected()
@@ -243,7 +248,8 @@ class RealtimeClient:
 
     def _put(self, event: ClientEvent) -> None:
         try:
-            self._connection.outbox.put_now(encode(event))
+            # A create that is lost with its connection is asked for anew by the runner.
+            self._connection.outbox.put_now(encode(event), fleeting=isinstance(event, ResponseCreate))
         except ClosedError:
             logger.debug("%s came after the end of the call", event.type)
 

@@ -25,7 +25,8 @@ class Connection:
     """A transport and its two tasks. Owned by one client; `aclose` must be awaited once `open` was called.
 
     attached: it is a sideband, which is looked for and, when it is lost, attached again. on_data: takes what came, and
-    returns at once. on_reattached: the connection is another one now. on_closed: there will be no more.
+    returns at once. on_lost: the connection is gone, and is looked for. on_reattached: there is another one. on_closed:
+    there will be no more.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class Connection:
         *,
         attached: bool,
         on_data: Callable[[str | bytes], None],
+        on_lost: Callable[[], None],
         on_reattached: Callable[[], None],
         on_closed: Callable[[ClosedError], None],
     ) -> None:
@@ -42,6 +44,7 @@ class Connection:
         self._settings = settings
         self._attached = attached
         self._on_data = on_data
+        self._on_lost = on_lost
         self._on_reattached = on_reattached
         self._on_closed = on_closed
         self._online = asyncio.Event()
@@ -114,14 +117,14 @@ class Connection:
     async def _write(self) -> None:
         while True:
             await self._online.wait()
-            data = await self.outbox.take()
+            event = await self.outbox.take()
             connection = self._connections
             try:
-                await self._transport.send(data)
+                await self._transport.send(event.data)
                 self.outbox.sent()
             except ClosedError:
                 # Whether the call is over is for the reader to find out; until then the event waits.
-                self.outbox.put_back(data)
+                self.outbox.put_back(event)
                 if connection == self._connections:
                     self._online.clear()
 
@@ -131,6 +134,8 @@ class Connection:
         if not self._attached or patience is None or self.closed is not None or closed.code not in RETRIED_CLOSE_CODES:
             return False
         self._online.clear()
+        self.outbox.drop_fleeting()
+        self._on_lost()
         logger.warning("the sideband was lost (close code %d): attaching again", closed.code)
         try:
             await self._connect(patience, worth_reattaching)

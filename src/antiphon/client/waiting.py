@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from enum import Enum
 
 from antiphon.client.errors import ClosedError, OverflowingError
@@ -23,12 +24,20 @@ class SlowConsumer(Enum):
     FAIL = "fail"
 
 
+@dataclass(frozen=True, slots=True)
+class Unsent:
+    """One event on its way out. fleeting: of no use on another connection; its sender makes another one then."""
+
+    data: str
+    fleeting: bool = False
+
+
 class Outbox:
     """Events on their way out, bounded in bytes. Those of the machinery always fit: they are few and small."""
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
-        self._unsent: deque[str] = deque()
+        self._unsent: deque[Unsent] = deque()
         self._bytes = 0
         self._changed = asyncio.Event()
         self._closed: ClosedError | None = None
@@ -40,33 +49,40 @@ class Outbox:
             await self._change()
         self.put_now(data)
 
-    def put_now(self, data: str) -> None:
+    def put_now(self, data: str, *, fleeting: bool = False) -> None:
         """Add an event without waiting. Raises ClosedError."""
         if self._closed is not None:
             raise self._closed
-        self._unsent.append(data)
+        self._unsent.append(Unsent(data, fleeting))
         # Of a JSON text nearly all is ASCII: characters are counted, not encoded bytes, for that costs nothing.
         self._bytes += len(data)
         self._changed.set()
 
-    async def take(self) -> str:
+    async def take(self) -> Unsent:
         """The next event to send; `sent` or `put_back` must follow."""
         while not self._unsent:
             await self._change()
         self._in_hand = True
-        data = self._unsent.popleft()
-        self._bytes -= len(data)
-        return data
+        event = self._unsent.popleft()
+        self._bytes -= len(event.data)
+        return event
 
     def sent(self) -> None:
         self._in_hand = False
         self._changed.set()
 
-    def put_back(self, data: str) -> None:
-        """It could not be sent: it is the next one again."""
+    def put_back(self, event: Unsent) -> None:
+        """It could not be sent: it is the next one again, unless it is fleeting."""
         self._in_hand = False
-        self._unsent.appendleft(data)
-        self._bytes += len(data)
+        if not event.fleeting:
+            self._unsent.appendleft(event)
+            self._bytes += len(event.data)
+        self._changed.set()
+
+    def drop_fleeting(self) -> None:
+        """The connection was lost."""
+        self._unsent = deque(event for event in self._unsent if not event.fleeting)
+        self._bytes = sum(len(event.data) for event in self._unsent)
         self._changed.set()
 
     async def drained(self) -> None:
