@@ -17,7 +17,8 @@ from typing import Any, Final
 
 import httpx
 
-from antiphon.errors import ConfigurationError, StageError
+from antiphon.engine.endpoints import is_loopback, place
+from antiphon.errors import StageError
 
 logger = logging.getLogger(__name__)
 
@@ -39,40 +40,21 @@ class AudioTimeouts:
     retry_delay: float = 0.3
 
 
-def base_url(text: str | None, what: str) -> httpx.URL:
-    """Read the URL that a user typed. what: the command line option it came from. Raises ConfigurationError."""
-    if not text:
-        raise ConfigurationError(f"{what} needs a URL such as http://127.0.0.1:8000/v1")
-    try:
-        url = httpx.URL(text if "://" in text else f"http://{text}")
-    except (httpx.InvalidURL, ValueError):
-        raise ConfigurationError(f"the URL of {what} cannot be read; it looks like http://HOST:PORT/v1") from None
-    if url.scheme not in {"http", "https"} or not url.host:
-        raise ConfigurationError(f"the URL of {what} must begin with http:// or https:// and name a host")
-    if url.userinfo:
-        raise ConfigurationError(f"the URL of {what} must not hold a key; give that as the API key")
-    path = url.path.rstrip("/")
-    for ending in ("/audio/transcriptions", "/audio/speech", "/audio"):
-        path = path.removesuffix(ending)
-    return url.copy_with(path=path or "/v1", query=None, fragment=None)
-
-
 class AudioServer:
     """One server, for all sessions. Holds the connections. `aclose` is owed."""
 
     def __init__(self, url: httpx.URL, *, role: str, api_key: str | None, timeouts: AudioTimeouts) -> None:
         """role: what it is to us, for messages: "recognizer" or "voice"."""
         self.role = role
-        self.place = url.host if url.port is None else f"{url.host}:{url.port}"
+        self.place = place(url)
         self.trouble: str | None = None
         self._url = url
         self._timeouts = timeouts
-        loopback = url.host in {"localhost", "::1"} or url.host.startswith("127.")
         self._client = httpx.AsyncClient(
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
             timeout=httpx.Timeout(timeouts.silence, connect=timeouts.connect),
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=8),
-            trust_env=not loopback,  # a proxy of the environment is not meant for this very machine
+            trust_env=not is_loopback(url),
         )
 
     async def look(self) -> None:

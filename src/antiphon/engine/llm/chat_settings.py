@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
-
 from antiphon.errors import ConfigurationError
 
 
@@ -50,20 +48,3 @@ class ChatSettings:
                 raise ConfigurationError(f"{name} must be between 0 and 3600, not {extra[name]!r}")
             values[name] = value
         return cls(**values)
-
-
-def base_url(text: str) -> httpx.URL:
-    """The base URL of an endpoint as people give it: a scheme, "/v1" and "/chat/completions" may be missing or there.
-
-    Raises ConfigurationError, which never repeats the URL: it may hold a key.
-    """
-    try:
-        url = httpx.URL(text if "://" in text else f"http://{text}")
-    except (httpx.InvalidURL, ValueError):
-        raise ConfigurationError("the language model's URL cannot be read; it looks like http://HOST:PORT/v1") from None
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigurationError("the language model's URL must begin with http:// or https:// and name a host")
-    if url.userinfo:
-        raise ConfigurationError("put the key into the environment or --llm-key, not into the language model's URL")
-    path = url.path.rstrip("/").removesuffix("/chat/completions") or "/v1"
-    return url.copy_with(path=path)

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import httpx
 
+from antiphon.engine.endpoints import base_url, is_loopback, place
 from antiphon.engine.llm.chat_messages import offered_tools, request_body
-from antiphon.engine.llm.chat_settings import ChatSettings, base_url
+from antiphon.engine.llm.chat_settings import ChatSettings
 from antiphon.engine.llm.chat_stream import AnswerAssembler, EventStreamReader
 from antiphon.engine.llm.models import choose_model, model_names, same_model
 from antiphon.engine.llm.refusals import explain_refusal, names_the_model, refused_field, unknown_model, unreachable
@@ -46,7 +47,7 @@ def open_model(options: StageOptions, *, transport: httpx.AsyncBaseTransport | N
     if not options.url:
         raise ConfigurationError("a language model by URL needs the URL: --llm http://HOST:PORT/v1")
     return ChatModel(
-        base_url(options.url),
+        base_url(options.url, "--llm"),
         model=options.model,
         api_key=options.api_key,
         settings=ChatSettings.from_extra(options.extra),
@@ -69,7 +70,7 @@ class ChatModel:
         self._base_url = base_url
         self._model = model
         self._settings = settings
-        self._place = base_url.host if base_url.port is None else f"{base_url.host}:{base_url.port}"
+        self._place = place(base_url)
         hosted = base_url.host.endswith(("openai.com", "azure.com"))
         self._limit_field = "max_completion_tokens" if hosted else "max_tokens"
         self._left_out: set[str] = set()
@@ -80,7 +81,7 @@ class ChatModel:
             timeout=httpx.Timeout(30.0, connect=settings.connect_timeout, read=None),  # reads: see _next_piece
             limits=httpx.Limits(max_connections=64, max_keepalive_connections=8),
             transport=transport,
-            trust_env=not _is_loopback(base_url.host),
+            trust_env=not is_loopback(base_url),
         )
 
     def describe(self) -> StageDescription:
@@ -319,10 +320,6 @@ class ChatModel:
 def _has_image(request: ModelRequest) -> bool:
     messages = (item for item in request.items if isinstance(item, ModelMessage))
     return any(isinstance(part, ImageContent) for message in messages for part in message.content)
-
-
-def _is_loopback(host: str) -> bool:
-    return host in ("localhost", "::1", "0.0.0.0") or host.startswith("127.")  # noqa: S104
 
 
 def _retry_after(response: httpx.Response, otherwise: float) -> float:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from antiphon.audio.wav import wav_bytes
-from antiphon.engine.audio_server import AudioServer, AudioTimeouts, base_url
+from antiphon.engine.audio_server import AudioServer, AudioTimeouts
+from antiphon.engine.endpoints import base_url
 from antiphon.engine.stages import SAMPLE_RATE, StageDescription, StageOptions, Transcript
 from antiphon.errors import LocalProtocolError, StageError
 

@@ -11,7 +11,8 @@ from collections.abc import AsyncIterator, Sequence
 from typing import Final
 
 from antiphon.audio import Resampler
-from antiphon.engine.audio_server import AudioServer, AudioTimeouts, base_url
+from antiphon.engine.audio_server import AudioServer, AudioTimeouts
+from antiphon.engine.endpoints import base_url
 from antiphon.engine.stages import SAMPLE_RATE, SpeechChunk, StageDescription, StageOptions
 from antiphon.engine.tts.speech_text import pieces, speakable
 from antiphon.engine.tts.wave_stream import WaveError, WaveStream
