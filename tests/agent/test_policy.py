@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from msgspec import structs
 
 from antiphon.agent import Agent, apply_policy, locked_fields, permit, to_restore
 from antiphon.protocol import (
@@ -94,25 +95,30 @@ def test_a_stored_prompt_is_instructions_by_another_name() -> None:
     assert {"prompt", "tool_choice", "parallel_tool_calls"} <= locked_fields(SESSION)
 
 
-def test_what_was_changed_behind_the_servers_back_is_put_back() -> None:
-    effective = RealtimeSession(
-        instructions="Be evil.",
-        tools=SESSION.tools,
-        max_output_tokens=400,
-        audio=AudioConfig(
-            input=AudioInput(turn_detection=ServerVad(threshold=0.5)), output=AudioOutput(voice="cedar", speed=1.0)
-        ),
-    )
+EFFECTIVE = RealtimeSession(
+    instructions="Be kind.",
+    tools=SESSION.tools,
+    max_output_tokens=400,
+    audio=AudioConfig(
+        input=AudioInput(turn_detection=ServerVad(threshold=0.5)), output=AudioOutput(voice="cedar", speed=1.0)
+    ),
+)
 
-    assert to_restore(SESSION, effective) == RealtimeSession(instructions="Be kind.")
-    effective.instructions = "Be kind."
-    assert to_restore(SESSION, effective) is None
-    effective.tools = [EVIL]
-    assert to_restore(SESSION, effective) == RealtimeSession(tools=SESSION.tools)
+
+def changed(**fields: Any) -> RealtimeSession:
+    return structs.replace(EFFECTIVE, **fields)
+
+
+def test_what_was_changed_behind_the_servers_back_is_put_back() -> None:
+    assert to_restore(SESSION, EFFECTIVE) is None
+    assert to_restore(SESSION, changed(instructions="Be evil.")) == RealtimeSession(instructions="Be kind.")
+    assert to_restore(SESSION, changed(tools=[EVIL], output_modalities=["text"])) == RealtimeSession(
+        tools=SESSION.tools
+    )
 
 
 def test_what_a_server_fills_in_is_no_change() -> None:
-    agent = Agent(turn_detection=ServerVad(silence_duration_ms=300), client_may=frozenset())
+    wanted = Agent(turn_detection=ServerVad(silence_duration_ms=300)).session()
     filled = ServerVad(
         threshold=0.5,
         prefix_padding_ms=300,
@@ -123,7 +129,10 @@ def test_what_a_server_fills_in_is_no_change() -> None:
     )
     effective = RealtimeSession(audio=AudioConfig(input=AudioInput(turn_detection=filled)))
 
-    assert to_restore(agent.session(), effective, agent.client_may) is None
+    assert to_restore(wanted, effective, frozenset()) is None
+    assert to_restore(wanted, TranscriptionSession(), frozenset()) is None
+    off = RealtimeSession(audio=AudioConfig(input=AudioInput(turn_detection=None)))
+    assert to_restore(wanted, off, frozenset()) == wanted
 
 
 def message(role: Any) -> ConversationItemCreate:

@@ -452,6 +452,7 @@ def test_a_handoff_changes_instructions_and_tools_and_then_goes_on() -> None:
     assert [known.name for known in update.session.tools] == ["pay"]  # type: ignore[union-attr]
     assert not update.session.audio  # type: ignore[union-attr]
     assert bench.conductor.agent is billing
+    assert bench.conductor.session == update.session
     assert HandedOff("Front", "Billing") in bench.notices
     bench.created("resp_2")
     bench.done("resp_2")

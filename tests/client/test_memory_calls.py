@@ -347,6 +347,7 @@ async def test_a_handoff_is_told_and_changes_whose_call_it_is() -> None:
     ):
         assert await call.ask("billing please") == "Billing here."
         assert call.agent is billing
+        assert call.expected_session == RealtimeSession(instructions="Bill.", tools=[], tool_choice="auto")
         assert HandedOff("Front", "Billing") in notices
         assert server.session["instructions"] == "Bill."
         assert server.session["tools"] == []

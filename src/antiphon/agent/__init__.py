@@ -22,7 +22,7 @@ from antiphon.agent.effects import (
     ToolFinished,
     ToolStarted,
 )
-from antiphon.agent.fields import FIELDS, field_of, fields_set, session_of
+from antiphon.agent.fields import FIELDS, field_of, fields_set, overlaid, session_of
 from antiphon.agent.guardrails import Guardrail, Verdict
 from antiphon.agent.policy import Permitted, agrees, apply_policy, locked_fields, permit, to_restore
 from antiphon.agent.runner import Approver, ToolRunner
@@ -62,6 +62,7 @@ __all__ = [
     "fields_set",
     "first_response",
     "locked_fields",
+    "overlaid",
     "permit",
     "session_of",
     "to_restore",

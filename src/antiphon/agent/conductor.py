@@ -24,6 +24,7 @@ from antiphon.protocol import (
     InputText,
     Message,
     OutputAudioBufferClear,
+    RealtimeSession,
     ResponseCancel,
     ResponseCreate,
     ResponseDone,
@@ -38,7 +39,8 @@ class Conductor:
     """Everything an agent does on one connection. Only its driver calls it, from one thread.
 
     agent: None for a connection whose function calls are somebody else's: then only responses are put in order.
-    media: audio travels beside the events (WebRTC, and a sideband of such a call), so that the server plays it.
+    session: what the session was asked to be, when that is more than the agent's own. media: audio travels beside the
+    events (WebRTC, and a sideband of such a call), so that the server plays it.
     """
 
     def __init__(
@@ -46,6 +48,7 @@ class Conductor:
         agent: Agent | None,
         call: CallContext | None = None,
         *,
+        session: RealtimeSession | None = None,
         media: bool = False,
         make_id: Callable[[str], str] = new_id,
     ) -> None:
@@ -55,7 +58,7 @@ class Conductor:
         self._runs_tools = agent is not None
         self._first = agent or Agent()
         self._sequencer = ResponseSequencer(make_id)
-        self._calls = ToolCalls(self._first, self._call, make_id)
+        self._calls = ToolCalls(self._first, self._call, session or self._first.session(self._call), make_id)
         self._watch = OutputWatch(self._first.guardrail_debounce_chars)
         self._corrections = 0
         self._closed = False
@@ -67,6 +70,11 @@ class Conductor:
     def agent(self) -> Agent:
         """Whose call it is now."""
         return self._calls.agent
+
+    @property
+    def session(self) -> RealtimeSession:
+        """What the session is to be now: a handoff changes it."""
+        return self._calls.session
 
     @property
     def sequencer(self) -> ResponseSequencer:

@@ -70,3 +70,9 @@ def session_of(values: Mapping[str, Any]) -> RealtimeSession:
 def only(session: RealtimeSession, names: Iterable[str]) -> RealtimeSession:
     """The session with none but these fields (and without the server's own: id, object, expires_at)."""
     return session_of({name: field_of(session, name) for name in names})
+
+
+def overlaid(session: RealtimeSession, update: RealtimeSession) -> RealtimeSession:
+    """The session with the fields that `update` says something about."""
+    values = {name: field_of(session, name) for name in FIELDS}
+    return session_of(values | {name: field_of(update, name) for name in fields_set(update)})

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from antiphon.agent.agent import DEFAULT_CLIENT_MAY
-from antiphon.agent.fields import FIELDS, field_of, fields_set, only
+from antiphon.agent.fields import FIELDS, fields_set, only
 from antiphon.protocol import (
     ClientEvent,
     ConversationItemCreate,
@@ -70,7 +70,8 @@ def to_restore(
 ) -> RealtimeSession | None:
     """The update that puts back what a caller changed behind the server's back; None when everything stands.
 
-    effective: what `session.updated` shows. Only what the agent sets itself can be compared and put back.
+    effective: what `session.updated` shows. Only what the agent sets itself can be compared and put back; the model is
+    in the address, and no update changes it.
     """
     if not isinstance(effective, RealtimeSession):
         return None

@@ -19,7 +19,7 @@ from antiphon.agent.conductor import Conductor
 from antiphon.agent.effects import AskApproval, CancelTool, CheckOutput, Effect, Notice, Send, StartTool, Tell
 from antiphon.agent.outputs import error_text, output_text
 from antiphon.agent.tools import CallContext, Tool, ToolContext, ToolError, awaited
-from antiphon.protocol import ClientEvent, ResponseCreate, ResponseParams, ServerEvent, UnknownEvent
+from antiphon.protocol import ClientEvent, RealtimeSession, ResponseCreate, ResponseParams, ServerEvent, UnknownEvent
 
 logger = logging.getLogger("antiphon.agent")
 
@@ -32,8 +32,9 @@ class ToolRunner:
 
     agent: None for a connection whose function calls are somebody else's: then only responses are put in order.
     send: takes the events for the server; it must not block and must not raise. call: what tools and instructions see
-    of the call. media: audio travels beside the events (WebRTC). on_notice: is told what happens. approve: decides
-    about tools that need it; without it `approve` and `reject` of this object do, after an `ApprovalWanted`.
+    of the call. session: what the session was asked to be, when that is more than the agent's own. media: audio travels
+    beside the events (WebRTC). on_notice: is told what happens. approve: decides about tools that need it; without it
+    `approve` and `reject` of this object do, after an `ApprovalWanted`.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class ToolRunner:
         send: Callable[[ClientEvent], None],
         *,
         call: CallContext | None = None,
+        session: RealtimeSession | None = None,
         media: bool = False,
         on_notice: Callable[[Notice], None] | None = None,
         approve: Approver | None = None,
@@ -52,7 +54,7 @@ class ToolRunner:
         self._on_notice = on_notice
         self._approver = approve
         self._clock = clock
-        self._conductor = Conductor(agent, self._call, media=media)
+        self._conductor = Conductor(agent, self._call, session=session, media=media)
         self._loop = asyncio.get_running_loop()
         self._tools: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -67,6 +69,11 @@ class ToolRunner:
     def agent(self) -> Agent:
         """Whose call it is now: a handoff changes it."""
         return self._conductor.agent
+
+    @property
+    def session(self) -> RealtimeSession:
+        """What the session is to be now: a handoff changes it."""
+        return self._conductor.session
 
     @property
     def running(self) -> int:

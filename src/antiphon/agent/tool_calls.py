@@ -29,6 +29,7 @@ from antiphon.agent.effects import (
     ToolFinished,
     ToolStarted,
 )
+from antiphon.agent.fields import overlaid
 from antiphon.agent.outputs import bounded, error_text
 from antiphon.agent.signatures import BadArgumentsError
 from antiphon.agent.tools import CallContext, Tool
@@ -41,6 +42,7 @@ from antiphon.protocol import (
     FunctionCallOutput,
     InputText,
     Message,
+    RealtimeSession,
     Response,
     ResponseCreated,
     ResponseDone,
@@ -91,10 +93,20 @@ class _Batch:
 
 
 class ToolCalls:
-    """Which calls run, and what is owed for them. Only the conductor touches it."""
+    """Which calls run, and what is owed for them. Only the conductor touches it.
 
-    def __init__(self, agent: Agent, call: CallContext, make_id: Callable[[str], str] = new_id) -> None:
+    session: what the agent's session is to be; a handoff changes it.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        call: CallContext,
+        session: RealtimeSession,
+        make_id: Callable[[str], str] = new_id,
+    ) -> None:
         self.agent = agent
+        self.session = session
         self._call = call
         self._make_id = make_id
         self._running: dict[str, RunningCall] = {}
@@ -274,6 +286,7 @@ class ToolCalls:
             self._output(call_id, response_id, name, Outcome.REFUSED, unknown)
             return
         before, self.agent = self.agent, after
+        self.session = overlaid(self.session, session)
         self._effects.append(Send(SessionUpdate(event_id=self._make_id("event"), session=session)))
         self._effects.append(Tell(HandedOff(before.name, after.name)))
         self._output(call_id, response_id, name, Outcome.DONE, f'{{"status": "transferred", "to": "{name[12:]}"}}')

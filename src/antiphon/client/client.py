@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -26,13 +25,14 @@ from antiphon.agent import (
     words_to_say,
 )
 from antiphon.client.addresses import OPENAI_URL
+from antiphon.client.answers import Answers
 from antiphon.client.connection import Connection
 from antiphon.client.errors import AnswerTimeoutError, ClosedError, OverflowingError, RejectedError
 from antiphon.client.messages import appended, shown_image, typed
 from antiphon.client.settings import ClientSettings
 from antiphon.client.setup import Difference, differences, wanted_session
 from antiphon.client.transport import NORMAL_CLOSE, Transport
-from antiphon.client.view import SessionView, text_of
+from antiphon.client.view import SessionView
 from antiphon.client.waiting import Event, Inbox
 from antiphon.client.websocket import WebSocketTransport
 from antiphon.errors import LocalProtocolError, RemoteProtocolError
@@ -46,6 +46,7 @@ from antiphon.protocol import (
     InputAudioBufferCommit,
     InvalidEvent,
     OutputAudioBufferClear,
+    RealtimeSession,
     Response,
     ResponseCancel,
     ResponseCreate,
@@ -130,10 +131,7 @@ class RealtimeClient:
         self._approve = approve
         self._view = SessionView()
         self._inbox = Inbox(self._settings.max_events, self._settings.slow_consumer)
-        self._responses: deque[Response] = deque(maxlen=self._settings.max_responses)
-        self._response_came = asyncio.Event()
-        self._finished = 0
-        self._refusals: deque[ResponseRefused] = deque(maxlen=1)
+        self._answers = Answers(self._settings.max_responses)
         self._runner: ToolRunner | None = None
         self._ending: asyncio.Task[None] | None = None
         self.differences: tuple[Difference, ...] = ()
@@ -150,6 +148,11 @@ class RealtimeClient:
     def agent(self) -> Agent | None:
         """Whose call it is now (a handoff changes it); None without an agent."""
         return self._runner.agent if self._runner is not None and self._agent is not None else self._agent
+
+    @property
+    def expected_session(self) -> RealtimeSession | None:
+        """What the agent's session is to be now (a handoff changes it); None without an agent."""
+        return self._runner.session if self._runner is not None and self._agent is not None else None
 
     @property
     def closed(self) -> ClosedError | None:
@@ -170,6 +173,7 @@ class RealtimeClient:
             self._agent,
             self._put,
             call=self._context,
+            session=self._wanted if isinstance(self._wanted, RealtimeSession) else None,
             media=self._transport.media,
             on_notice=self._notice,
             approve=self._approve,
@@ -226,9 +230,7 @@ class RealtimeClient:
         self._runner.receive(event)
         self._inbox.put(event)
         if isinstance(event, ResponseDone):
-            self._finished += 1
-            self._responses.append(event.response)
-            self._response_came.set()
+            self._answers.put(event.response)
         elif isinstance(event, ErrorEvent):
             logger.info("the server says: %s", event.error.message)
 
@@ -242,7 +244,7 @@ class RealtimeClient:
 
     def _over(self, error: ClosedError) -> None:
         self._inbox.close(error)
-        self._response_came.set()
+        self._answers.close(error)
         if self._runner is not None:
             self._ending = asyncio.get_running_loop().create_task(self._runner.aclose(), name="client-end")
 
@@ -255,7 +257,7 @@ class RealtimeClient:
 
     def _notice(self, notice: Notice) -> None:
         if isinstance(notice, ResponseRefused):
-            self._refusals.append(notice)
+            self._answers.refuse(notice.error)
         if self._on_notice is not None:
             self._on_notice(notice)
 
@@ -279,14 +281,9 @@ class RealtimeClient:
         """The next response that has ended, of those not returned yet. Raises AnswerTimeoutError, ClosedError."""
         try:
             async with asyncio.timeout(timeout_s):
-                while not self._responses:
-                    if self._connection.closed is not None:
-                        raise self._connection.closed
-                    self._response_came.clear()
-                    await self._response_came.wait()
+                return await self._answers.next()
         except TimeoutError:
             raise AnswerTimeoutError(f"No response ended within {timeout_s:g} s.") from None
-        return self._responses.popleft()
 
     async def settled(self, *, timeout_s: float = 60.0) -> None:
         """Wait until the assistant has said all that it will say without being asked anew: no tool is still owed.
@@ -398,18 +395,10 @@ class RealtimeClient:
 
         Raises RejectedError when no response could be made, AnswerTimeoutError and ClosedError.
         """
-        before = self._finished
-        self._refusals.clear()
+        before = self._answers.mark()
         await self.send_text(text)
         await self.settled(timeout_s=timeout_s)
-        refusal = self._refusals.pop().error if self._refusals else None
-        if refusal is not None:
-            raise RejectedError("the response", refusal)
-        new = min(self._finished - before, len(self._responses))
-        answers = [self._responses.pop() for _ in range(new)][::-1]
-        if not answers:
-            raise AnswerTimeoutError("The server made no response.")
-        return " ".join(filter(None, map(text_of, answers)))
+        return self._answers.words_since(before)
 
     async def interrupt(self, *, played_ms: float | None = None) -> None:
         """Stop what the assistant is saying. played_ms: how much of its newest speech was heard, if it is played here.
