@@ -14,7 +14,7 @@ import msgspec
 from msgspec import UNSET
 
 from antiphon.agent.agent import DEFAULT_CLIENT_MAY
-from antiphon.agent.fields import FIELDS, fields_set, only
+from antiphon.agent.fields import FIELDS, field_of, fields_set, only
 from antiphon.protocol import (
     ClientEvent,
     ConversationItemCreate,
