@@ -14,7 +14,7 @@ PROGRAM = Path(sys.executable).parent / "schemathesis"
 FUZZ = Path(__file__).parent / "openapi_fuzz"
 
 
-async def test_schemathesis_finds_nothing() -> None:
+async def test_schemathesis_finds_nothing(tmp_path: Path) -> None:
     async with live_server(build_engine()) as server:
         process = await asyncio.create_subprocess_exec(
             PROGRAM,
@@ -23,6 +23,7 @@ async def test_schemathesis_finds_nothing() -> None:
             f"{server.base_url}/openapi.json",
             "--max-examples=15",
             "--seed=1",
+            cwd=tmp_path,  # it leaves a folder of its own behind
             env={**os.environ, "SCHEMATHESIS_HOOKS": "sdp_body", "PYTHONPATH": str(FUZZ), "NO_COLOR": "1"},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
