@@ -162,9 +162,11 @@ class ScriptedServer:
         self.confirms_updates = True
         self.message_limit = 262_144  # bytes, announced in the answer
         self.asked = asyncio.Event()
+        self.ice_servers: list[dict[str, Any]] = []
         self.app = Starlette(
             routes=[
                 Route("/about", self._about),
+                Route("/ice-servers", self._ice_servers),
                 Route("/v1/realtime/calls", self._open, methods=["POST"]),
                 Route("/v1/realtime/calls/{call_id}/hangup", self._hang_up, methods=["POST"]),
                 Mount("/", Page(packaged_page())),
@@ -182,11 +184,15 @@ class ScriptedServer:
         self.refuse_with = None
         self.confirms_updates = True
         self.message_limit = 262_144
+        self.ice_servers = []
         self.answers.set()
         self.asked.clear()
 
     async def _about(self, _request: Request) -> Response:
         return JSONResponse(ABOUT)
+
+    async def _ice_servers(self, _request: Request) -> Response:
+        return JSONResponse({"iceServers": self.ice_servers})
 
     async def _open(self, request: Request) -> Response:
         offer = (await request.body()).decode()

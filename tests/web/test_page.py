@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from PIL import Image
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, Page, Route, expect
 
 from web.scripted_peer import ABOUT, ScriptedServer
 from web.wire import (
@@ -271,6 +271,34 @@ async def test_a_refused_microphone_is_told_and_typing_works(page: Page, server:
     await server.call.expect("response.create")
     server.call.tone.amplitude = 0.4
     await until(page, "antiphon.outputLevel > 0.1")
+
+
+# ── the way to the server ─────────────────────────────────────────────────────────────────────────────────────────
+
+CONFIGURATIONS = """() => {
+  window.configurations = [];
+  window.RTCPeerConnection = class extends RTCPeerConnection {
+    constructor(configuration) { super(configuration); window.configurations.push(configuration); }
+  };
+}"""
+
+
+async def test_a_call_uses_the_ice_servers_that_the_server_names(page: Page, server: ScriptedServer) -> None:
+    named = {"urls": ["stun:127.0.0.1:9", "turn:127.0.0.1:9"], "username": "1:a", "credential": "b"}
+    server.ice_servers = [named]
+    await page.evaluate(CONFIGURATIONS)
+    await connect(page)
+    assert await page.evaluate("configurations") == [{"iceServers": [named]}]
+
+
+async def test_a_server_that_names_none_or_nonsense_is_called_directly(page: Page, server: ScriptedServer) -> None:
+    async def nonsense(route: Route) -> None:
+        await route.fulfill(status=200, body="no JSON")
+
+    await page.route("**/ice-servers", nonsense)
+    await page.evaluate(CONFIGURATIONS)
+    await connect(page)
+    assert await page.evaluate("configurations") == [{"iceServers": []}]
 
 
 # ── the end of a call ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,6 +11,18 @@ from antiphon import __version__
 from antiphon.cli.logs import LEVELS
 
 
+def _port_range(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """The first and the last port, or None where the option was not given."""
+    if value is None:
+        return None
+    first, _, last = value.partition("-")
+    if not (first.isascii() and first.isdigit() and last.isascii() and last.isdigit()):
+        raise click.BadParameter("must be two ports with a dash between them, such as 50000-50100.")
+    if not 0 < int(first) <= int(last) <= 65535:
+        raise click.BadParameter("must be ports from 1 to 65535, the lower one first.")
+    return int(first), int(last)
+
+
 def _server_url(_ctx: click.Context, _param: click.Parameter, value: str | None) -> str | None:
     """The base URL of a model server, or None where the option was not given."""
     if value is None:
@@ -152,6 +164,60 @@ def main() -> None:
     show_envvar=True,
     type=click.FloatRange(min=0, min_open=True),
     help="Length of one call.",
+)
+@click.option(
+    "--max-calls-per-minute",
+    envvar="ANTIPHON_MAX_CALLS_PER_MINUTE",
+    show_envvar=True,
+    type=click.IntRange(min=1),
+    help="Calls that one address may begin in a minute.  [default: 60; for this machine alone, any number]",
+)
+@click.option(
+    "--app-token",
+    "app_tokens",
+    envvar="ANTIPHON_APP_TOKENS",
+    multiple=True,
+    metavar="TOKEN",
+    show_envvar=True,
+    help="A further token that lets a caller in, such as one for each app. Repeatable.",
+)
+@click.option(
+    "--signing-key",
+    envvar="ANTIPHON_SIGNING_KEY",
+    metavar="KEY",
+    show_envvar=True,
+    help="What ephemeral keys are signed with, for servers that are to take each other's. Best set in the environment.",
+)
+@click.option(
+    "--ice-server",
+    "ice_servers",
+    envvar="ANTIPHON_ICE_SERVERS",
+    multiple=True,
+    metavar="ADDRESS",
+    show_envvar=True,
+    help="A STUN or TURN server for calls, such as stun:stun.example:3478 or turn:turn.example. Repeatable.",
+)
+@click.option(
+    "--turn-secret",
+    envvar="ANTIPHON_TURN_SECRET",
+    metavar="SECRET",
+    show_envvar=True,
+    help="The secret shared with the TURN servers (coturn: static-auth-secret). Best set in the environment.",
+)
+@click.option(
+    "--advertise-address",
+    envvar="ANTIPHON_ADVERTISE_ADDRESS",
+    metavar="IP",
+    show_envvar=True,
+    help="The address that callers reach this machine by, when it is not one of its own (NAT, Docker).",
+)
+@click.option(
+    "--udp-ports",
+    envvar="ANTIPHON_UDP_PORTS",
+    metavar="FIRST-LAST",
+    callback=_port_range,
+    show_envvar=True,
+    help="UDP ports for calls, such as 50000-50100.  [default: any free ones]",
 )
 @click.option(
     "--log-level",

@@ -11,6 +11,7 @@ import socket
 import threading
 import webbrowser
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import click
 
@@ -20,9 +21,14 @@ from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.server import ServerSettings, bind, create_app, listening
 from antiphon.server.access import is_loopback
 
+if TYPE_CHECKING:
+    from antiphon.rtc import RtcSettings
+
 logger = logging.getLogger("antiphon.cli")
 
 FAILED, INTERRUPTED = 1, 128 + signal.SIGINT
+CALLS_PER_MINUTE = 60
+"""From one address, where others than this machine can call."""
 STOP_SECONDS = 2.8
 """From the signal to the end of the process, whatever hangs."""
 
@@ -50,6 +56,13 @@ class ServeOptions:
     allow_hosts: tuple[str, ...]
     max_calls: int
     max_call_minutes: float
+    max_calls_per_minute: int | None
+    app_tokens: tuple[str, ...] = field(repr=False)
+    signing_key: str | None = field(repr=False)
+    ice_servers: tuple[str, ...]
+    turn_secret: str | None = field(repr=False)
+    advertise_address: str | None
+    udp_ports: tuple[int, int] | None
     log_level: str
     open_page: bool
 
@@ -68,7 +81,8 @@ def run_serve(options: ServeOptions) -> int:
 
 async def _serve(options: ServeOptions) -> int:
     stop = _stop_on_signals()
-    token = options.token or (None if is_loopback(options.host) else secrets.token_urlsafe(24))
+    open_to_all = is_loopback(options.host) and not options.app_tokens
+    token = options.token or (None if open_to_all else secrets.token_urlsafe(24))
     settings = server_settings(options, token)
     sockets = bind(options.host, options.port)
     try:
@@ -142,14 +156,32 @@ def server_settings(options: ServeOptions, token: str | None) -> ServerSettings:
                 f"--allow-origin must be an origin such as https://app.example, or *, not {origin!r}."
             )
     # Beyond this machine the token is what protects: a page of a stranger's name has no way to it.
-    hosts = options.allow_hosts or (() if is_loopback(options.host) else ("*",))
+    alone = is_loopback(options.host)
+    hosts = options.allow_hosts or (() if alone else ("*",))
     return ServerSettings(
         allowed_hosts=hosts,
         allowed_origins=options.allow_origins,
         access_token=token,
         max_calls=options.max_calls,
         max_call_seconds=options.max_call_minutes * 60,
+        calls_per_minute=options.max_calls_per_minute or (None if alone else CALLS_PER_MINUTE),
+        bearer_tokens=options.app_tokens,
+        signing_key=options.signing_key,
+        ice_servers=options.ice_servers,
+        turn_secret=options.turn_secret,
+        rtc=_rtc_settings(options),
     )
+
+
+def _rtc_settings(options: ServeOptions) -> RtcSettings | None:
+    """Where peer connections are bound and what they advertise; None for the defaults. Raises ConfigurationError."""
+    if options.advertise_address is None and options.udp_ports is None:
+        return None
+    try:
+        from antiphon.rtc import RtcSettings  # noqa: PLC0415 - the media stack is an extra
+    except ImportError as error:
+        raise ConfigurationError(f"WebRTC's options need the package {error.name}: install antiphon[local].") from None
+    return RtcSettings(advertised_address=options.advertise_address, udp_ports=options.udp_ports)
 
 
 def addresses(host: str, port: int, token: str | None, *, given: bool) -> list[str]:

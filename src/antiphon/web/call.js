@@ -20,6 +20,8 @@ const ANSWER_TIMEOUT_MS = 20_000;
 const OPEN_TIMEOUT_MS = 15_000;
 const UPDATED_TIMEOUT_MS = 5_000;
 const GATHERING_MS = 150; // host candidates take a few milliseconds; an answerer also learns the rest by itself
+const RELAY_GATHERING_MS = 2_000; // with STUN or TURN servers: without their candidates there may be no way at all
+const ICE_SERVERS_TIMEOUT_MS = 3_000;
 const GRACE_MS = 5_000;
 const MOST_QUEUED = 32;
 const USUAL_MESSAGE_LIMIT = 65_536;
@@ -72,9 +74,10 @@ export class Call {
   async start({ withMicrophone }) {
     if (this.#phase !== "new") return;
     this.#enter("connecting", null);
+    const iceServers = this.#fetchIceServers(); // while the browser asks for the microphone
     try {
       if (withMicrophone) await this.addMicrophone();
-      await this.#connect();
+      await this.#connect(await iceServers);
     } catch (error) {
       this.#end(error instanceof CallError ? error.problem : { kind: "unexpected", detail: String(error) });
     }
@@ -138,9 +141,10 @@ export class Call {
 
   // ── connecting ────────────────────────────────────────────────────────────────────────────────────────────────
 
-  async #connect() {
+  /** @param {RTCIceServer[]} iceServers */
+  async #connect(iceServers) {
     this.#throwIfOver();
-    const peer = new RTCPeerConnection();
+    const peer = new RTCPeerConnection({ iceServers });
     this.#peer = peer;
     peer.addEventListener("connectionstatechange", () => this.#watch(peer.connectionState));
     peer.addEventListener("track", ({ streams, track }) => this.#observer.onVoice(streams[0] ?? new MediaStream([track])));
@@ -155,7 +159,7 @@ export class Call {
     opened.catch(() => {}); // awaited below, but it may fail while the answer is still being fetched
 
     await peer.setLocalDescription();
-    await gathered(peer, GATHERING_MS);
+    await gathered(peer, iceServers.length > 0 ? RELAY_GATHERING_MS : GATHERING_MS);
     this.#throwIfOver();
     const answer = await this.#postOffer(peer.localDescription?.sdp ?? "");
     this.#throwIfOver();
@@ -169,6 +173,21 @@ export class Call {
     this.#throwIfOver();
     this.#enter("live", null);
     this.send(this.#queue.splice(0));
+  }
+
+  /**
+   * The STUN and TURN servers that the server names. Never rejects: a server that names none is reached directly.
+   * @returns {Promise<RTCIceServer[]>}
+   */
+  async #fetchIceServers() {
+    try {
+      const signal = AbortSignal.any([this.#abort.signal, AbortSignal.timeout(ICE_SERVERS_TIMEOUT_MS)]);
+      const response = await fetch(new URL("ice-servers", this.#base), { signal });
+      const { iceServers } = await response.json();
+      return Array.isArray(iceServers) ? iceServers : [];
+    } catch {
+      return [];
+    }
   }
 
   /** @param {RTCDataChannel} channel @returns {Promise<void>} */
