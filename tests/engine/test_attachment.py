@@ -222,6 +222,14 @@ async def test_the_callers_update_leaves_what_the_policy_holds_and_is_no_error()
         assert caller.events[-1]["type"] == "conversation.item.done"
 
 
+async def test_a_further_peer_can_be_held_to_a_policy_too() -> None:
+    caller, stranger = Link(), Link()
+    async with Bench(caller, policy=OnlyVoice()) as call:
+        call.attach(stranger, OnlyVoice()).receive_event(update(instructions="Yours."))
+        assert stranger.events[-1]["type"] == "session.updated"
+        assert stranger.events[-1]["session"]["instructions"] != "Yours."
+
+
 class TellingModel(Model):
     """Keeps what it was told."""
 

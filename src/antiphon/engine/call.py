@@ -31,7 +31,7 @@ from antiphon.engine.effects import (
 )
 from antiphon.engine.fitting import fit
 from antiphon.engine.link import Link, Policy
-from antiphon.engine.session import Session
+from antiphon.engine.session import Admit, Session
 from antiphon.engine.stages import (
     LanguageModel,
     ModelDone,
@@ -108,8 +108,11 @@ class Call:
             self._link.send_event(fit(event, self._link.max_event_bytes))
         self._begin()
 
-    def attach(self, link: Link) -> Attachment:
+    def attach(self, link: Link, policy: Policy | None = None) -> Attachment:
         """Let a further peer take part: it is sent `session.created` as things stand, then every event from now on.
+
+        policy: what it may do; None for everything, whatever the caller's own policy is. Who lets strangers in over the
+        network gives them the caller's: a caller knows its call's id, and would come in a second time to be free of it.
 
         It may send events at once, also before the caller's own channel has opened; what the caller has missed until
         then, it is sent first. Raises InvalidEvent when the call is over (`call_id_not_found`) or has too many peers
@@ -119,7 +122,13 @@ class Call:
             raise invalid_request("call_id_not_found", "No session found for the provided call_id", "call_id")
         if len(self._attachments) >= MAX_ATTACHMENTS:
             raise invalid_request("too_many_peers", f"This call has {MAX_ATTACHMENTS} further peers already.")
-        attachment = Attachment(self.id, link, receive=self._receive_from_attachment, leave=self._attachments.remove)
+        admit = None if policy is None else policy.admit
+        attachment = Attachment(
+            self.id,
+            link,
+            receive=lambda data: self._receive_from_attachment(data, admit),
+            leave=self._attachments.remove,
+        )
         self._attachments.append(attachment)
         if self._begun:
             attachment.send(SessionCreated(event_id=new_id("event"), session=self.session.config))
@@ -132,9 +141,9 @@ class Call:
         self.session.receive(data, self._clock(), self._admit)
         self._carry_out()
 
-    def _receive_from_attachment(self, data: str | bytes) -> None:
+    def _receive_from_attachment(self, data: str | bytes, admit: Admit | None) -> None:
         try:
-            self.session.receive(data, self._clock())
+            self.session.receive(data, self._clock(), admit)
             self._carry_out()
         except Exception:
             # What was half done would leave the caller in a call that hears nothing.

@@ -139,7 +139,8 @@ class Engine:
         """Make a call; its `run` must be awaited. Raises InvalidEvent when `session` asks for what cannot be.
 
         model: the name that the client asked for. The engine has one model; `session.created` shows which.
-        policy: what the caller's own events may do; further peers (`Call.attach`) are free of it.
+        policy: what the caller's own events may do; further peers (`Call.attach`) are free of it
+            unless they are given one.
         """
         config = session
         if config is None:
