@@ -26,7 +26,10 @@ class Link(Protocol):
 
 
 class Policy(Protocol):
-    """What the caller of a call may do: asked about each event of the caller's own link, and of those further peers only that are held to one."""
+    """What the caller of a call may do: asked about each event of the caller's link.
+
+    Further peers are asked nothing, but for those that are given a policy too.
+    """
 
     def admit(self, event: ClientEvent) -> ClientEvent | None:
         """The event as it is to be carried out, or None for not at all. Neither is an error to the caller.
