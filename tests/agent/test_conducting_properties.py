@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from antiphon.agent import Agent, tool
-from antiphon.agent.sequencer import ACKNOWLEDGE_S
+from antiphon.agent.sequencer import ACKNOWLEDGE_S, DOUBT_S
 from antiphon.protocol import FunctionCall, FunctionCallOutput, ResponseCreate, decode_server_event, encode
 from conducting import Bench
 from session_rig import Rig, loud, quiet
@@ -92,10 +92,8 @@ class Duet(RuleBasedStateMachine):
         for event in self.bench.sent[self.passed_up :]:
             if isinstance(event, ResponseCreate):
                 assert not self.active, "a create into a response that is known to be active"
-                assert self.asked is None or self.bench.now >= self.asked[1] + ACKNOWLEDGE_S - STEP_S, (
-                    "two creates unanswered"
-                )
-                self.asked = (str(event.event_id), self.bench.now)
+                assert self.asked is None or self.bench.now >= self.asked[1] - STEP_S, "two creates unanswered"
+                self.asked = (str(event.event_id), self.bench.now + ACKNOWLEDGE_S)
             self.up.append(event)
         self.passed_up = len(self.bench.sent)
         assert len(self.bench.outputs) == len(set(self.bench.outputs))
@@ -110,6 +108,8 @@ class Duet(RuleBasedStateMachine):
                 self.active.discard(frame["response"]["id"])
             elif frame["type"] == "error" and self.asked and frame["error"].get("event_id") == self.asked[0]:
                 self.asked = None
+            elif frame["type"] == "error" and self.asked and "event_id" not in frame["error"]:
+                self.asked = (self.asked[0], min(self.asked[1], self.bench.now + DOUBT_S))
             self.bench.hear(decode_server_event(json.dumps(frame)))
             self.collect()
 
@@ -129,6 +129,19 @@ class Duet(RuleBasedStateMachine):
         self.collect()
 
     # ── what happens ──────────────────────────────────────────────────────────────────────────────────────────────
+
+    @rule()
+    def connection_breaks_and_comes_back(self) -> None:
+        self.deliver_down(len(self.rig.events))
+        self.bench.conductor.disconnected()
+        self.bench.settle()
+        self.collect()
+        self.up = deque(event for event in self.up if not isinstance(event, ResponseCreate))
+        self.active.clear()
+        self.asked = None
+        self.bench.conductor.reconnected(self.bench.now)
+        self.bench.settle()
+        self.collect()
 
     @rule(count=st.integers(1, 12))
     def server_is_heard(self, count: int) -> None:

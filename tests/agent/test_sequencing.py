@@ -180,11 +180,11 @@ def test_a_refusal_that_names_nobody_is_ours_when_no_response_follows(bench: Ben
     bench.finish("call_1")
     bench.refuse(ResponseCreate())
     bench.done("resp_other")
-    assert len(bench.creates) == 2
-    bench.refuse(ResponseCreate())
-    bench.advance(2)
+    bench.advance(0.9)
+    assert len(bench.creates) == 1
+    bench.advance(0.6)
 
-    assert len(bench.creates) == 3
+    assert len(bench.creates) == 2
 
 
 def test_a_refusal_that_names_nobody_is_the_other_peers_when_a_response_follows(bench: Bench) -> None:
@@ -388,5 +388,32 @@ def test_items_of_others_confirm_nothing(bench: Bench) -> None:
     stop_speaking(bench)
     bench.created("resp_vad")
     bench.done("resp_vad")
+
+    assert len(bench.creates) == 1
+
+
+def test_an_output_that_the_server_refused_is_not_waited_for(bench: Bench) -> None:
+    bench.confirm()
+    bench.hear(ConversationItemAdded(item=Message(id="item_x", role="user", content=[InputText(text="x")])))
+    bench.calls("resp_1", called("call_1", "add", ADD))
+    bench.finish("call_1")
+    bench.refuse(bench.sent[0], "invalid_value")
+    bench.created("resp_2")
+    bench.done("resp_2")
+    bench.advance(100)
+
+    assert len(bench.creates) == 1
+    assert bench.conductor.settled(bench.now)
+
+
+def test_an_output_that_was_confirmed_before_the_last_one_came_counts(bench: Bench) -> None:
+    bench.calls("resp_1", called("call_1", "add", ADD), called("call_2", "add", ADD))
+    bench.finish("call_1")
+    bench.confirm()
+    bench.finish("call_2")
+    bench.confirm()
+    bench.created("resp_2")
+    bench.done("resp_2")
+    bench.advance(100)
 
     assert len(bench.creates) == 1

@@ -9,6 +9,7 @@ The parts: `tool_calls` (what runs and what is owed), `sequencer` (when a respon
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Callable
 
 from msgspec import UNSET
@@ -19,8 +20,10 @@ from antiphon.agent.guardrails import OutputWatch
 from antiphon.agent.sequencer import ResponseSequencer
 from antiphon.agent.tool_calls import ToolCalls
 from antiphon.agent.tools import CallContext
+from antiphon.agent.wishes import item_key
 from antiphon.protocol import (
     ConversationItemCreate,
+    ErrorEvent,
     InputText,
     Message,
     OutputAudioBufferClear,
@@ -33,6 +36,8 @@ from antiphon.protocol import (
     UnknownEvent,
     new_id,
 )
+
+_MOST_ITEMS = 256
 
 
 class Conductor:
@@ -61,6 +66,7 @@ class Conductor:
         self._calls = ToolCalls(self._first, self._call, session or self._first.session(self._call), make_id)
         self._watch = OutputWatch(self._first.guardrail_debounce_chars)
         self._corrections = 0
+        self._items_sent: OrderedDict[str, str] = OrderedDict()
         self._closed = False
         self._effects: list[Effect] = []
 
@@ -90,6 +96,11 @@ class Conductor:
 
     def take_effects(self) -> list[Effect]:
         taken, self._effects = self._effects, []
+        for effect in taken:
+            if isinstance(effect, Send) and isinstance(effect.event, ConversationItemCreate):
+                self._items_sent[str(effect.event.event_id)] = item_key(effect.event.item)
+                while len(self._items_sent) > _MOST_ITEMS:
+                    self._items_sent.popitem(last=False)
         return taken
 
     def next_timeout(self, now: float) -> float | None:
@@ -115,6 +126,9 @@ class Conductor:
         if self._runs_tools:
             self._calls.receive(event, now)
             self._take_calls(now)
+        if isinstance(event, ErrorEvent) and event.error.event_id in self._items_sent:
+            # A refused item will never be confirmed: nothing may wait for that.
+            self._sequencer.confirmed(self._items_sent.pop(str(event.error.event_id)))
         self._sequencer.receive(event, now)
         if self.agent.checks:
             self._check(self._watch.receive(event))

@@ -59,6 +59,7 @@ class ToolRunner:
         self._tools: dict[str, asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0
         self._threads: ThreadPoolExecutor | None = None
         self._settled = asyncio.Event()
         self._closed = False
@@ -156,15 +157,25 @@ class ToolRunner:
         while effects := self._conductor.take_effects():
             for effect in effects:
                 self._do(effect)
-        if self._timer is not None:
-            self._timer.cancel()
         now = self._clock()
-        due = self._conductor.next_timeout(now)
-        self._timer = None if due is None else self._loop.call_later(max(0.0, due - now), self._tick)
+        self._set_timer(self._conductor.next_timeout(now), now)
         if self._conductor.settled(now):
             self._settled.set()
 
+    def _set_timer(self, due: float | None, now: float) -> None:
+        # A timer that is set for earlier stays: ticking too early changes nothing, and each delta of an answer moves
+        # the time that is due.
+        if self._timer is not None and due is not None and self._timer_due <= due:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if due is not None:
+            self._timer_due = due
+            self._timer = self._loop.call_later(max(0.0, due - now), self._tick)
+
     def _tick(self) -> None:
+        self._timer = None
         self._conductor.tick(self._clock())
         self._carry_out()
 

@@ -69,6 +69,7 @@ MOST_RETRIES: Final = 30
 MOST_UNANSWERED: Final = 3
 MOST_WAITING: Final = 32
 MOST_CLAIMED: Final = 16
+MOST_KNOWN: Final = 256
 
 _SIGNS_OF_LIFE = (
     ResponseOutputItemAdded,
@@ -98,6 +99,9 @@ class ResponseSequencer:
         self._asked: Asked | None = None
         self._claimed: OrderedDict[str, Wanted] = OrderedDict()
         self._own = False
+        self._tells_beginnings = False
+        self._confirms = False
+        self._known: deque[str] = deque(maxlen=MOST_KNOWN)
         self._active: str | None = None
         self._heard_at = 0.0
         self._retry_at = 0.0
@@ -148,9 +152,11 @@ class ResponseSequencer:
 
     def go_on(self, unseen: set[str], now: float) -> None:
         """The model is to answer what was just put into the conversation. unseen: the keys of those items."""
+        # An output that came long before the last one of its batch has been confirmed already.
+        unseen = unseen.difference(self._known)
         waiting = next((wanted for wanted in self._queue if wanted.purpose is Purpose.CONTINUE), None)
         if waiting is None:
-            self._queue.append(Wanted(Purpose.CONTINUE, unseen=set(unseen)))
+            self._queue.append(Wanted(Purpose.CONTINUE, unseen=unseen))
         else:
             waiting.unseen |= unseen
             waiting.seen_by = None
@@ -267,15 +273,17 @@ class ResponseSequencer:
             case (
                 ConversationItemAdded(item=item) | ConversationItemDone(item=item) | ConversationItemCreated(item=item)
             ):
-                self._confirmed(item_key(item))
+                self._confirms = True
+                self.confirmed(item_key(item))
             case ResponseCreated(response=response):
                 response_id = response.id if response.id is not UNSET else ""
                 if response.conversation_id is None:
                     self._beside.append(response_id)
                 else:
-                    self._begin(response_id, now)
+                    self._tells_beginnings = True
+                    self._begin(response_id, now, claim=True)
             case ResponseDone(response=response):
-                self._done(response.id if response.id is not UNSET else "", now)
+                self._done(response.id if response.id is not UNSET else "")
             case ErrorEvent(error=error):
                 self._error(error, now)
             case _ if isinstance(event, _SIGNS_OF_LIFE):
@@ -285,7 +293,9 @@ class ResponseSequencer:
     def _turn_over(self, now: float) -> None:
         self._held_until = now + ANSWER_GRACE_S if self._server_answers else None
 
-    def _confirmed(self, key: str) -> None:
+    def confirmed(self, key: str) -> None:
+        """The server has taken this item, or refused it: either way nothing more will be heard of it."""
+        self._known.append(key)
         asked = () if self._asked is None else (self._asked.wanted,)
         for wanted in (*self._queue, *asked, *self._claimed.values()):
             wanted.unseen.discard(key)
@@ -298,13 +308,15 @@ class ResponseSequencer:
         if response_id == self._active:
             self._heard_at = now
         elif self._state is not SequencerState.ACTIVE:
-            # Its `response.created` was before our time (a sideband that came late), or is none of this server's.
-            self._begin(response_id, now)
+            # Its `response.created` was before our time (a sideband that came late), or this server sends none.
+            self._begin(response_id, now, claim=not self._tells_beginnings)
 
-    def _begin(self, response_id: str, now: float) -> None:
+    def _begin(self, response_id: str, now: float, *, claim: bool) -> None:
         if response_id == self._active:
             return
-        asked, self._asked = self._asked, None
+        asked = None
+        if claim and not self._cannot_be_ours():
+            asked, self._asked = self._asked, None
         self._own = asked is not None
         self._active, self._heard_at = response_id, now
         self._state = SequencerState.ACTIVE
@@ -322,6 +334,10 @@ class ResponseSequencer:
         if asked is None:
             self._drop_seen()
 
+    def _cannot_be_ours(self) -> bool:
+        """Our items stand before our create. A response that begins before they are confirmed is somebody else's."""
+        return self._confirms and self._asked is not None and self._asked.wanted.awaits_confirmation
+
     def _drop_seen(self) -> None:
         """The active response is the server's own, and knows of these items: nothing more has to be asked for."""
         self._queue = deque(
@@ -330,13 +346,11 @@ class ResponseSequencer:
             if wanted.purpose is not Purpose.CONTINUE or wanted.seen_by is None or wanted.seen_by != self._active
         )
 
-    def _done(self, response_id: str, now: float) -> None:
+    def _done(self, response_id: str) -> None:
         if response_id in self._beside:
             self._beside.remove(response_id)
             return
         self._ended.append(response_id)
-        if self._asked is not None and self._asked.doubt is not None:
-            self._refused(self._asked, self._asked.doubt, now)
         if self._state is SequencerState.REFUSED or (
             self._state is SequencerState.ACTIVE and response_id in (self._active, "")
         ):
@@ -346,7 +360,7 @@ class ResponseSequencer:
         if response_id:
             self._ended.append(response_id)
         self._active = None
-        self._state = SequencerState.REST
+        self._state = SequencerState.REST if self._asked is None else SequencerState.ASKED
 
     # ── refusals ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -373,10 +387,12 @@ class ResponseSequencer:
 
     def _refused(self, asked: Asked, error: ErrorDetail, now: float) -> None:
         self._asked = None
-        self._state = SequencerState.REST
+        if self._state is SequencerState.ASKED:
+            self._state = SequencerState.REST
+            if error.code == ACTIVE_RESPONSE:
+                self._state = SequencerState.REFUSED
+                self._retry_at = now + min(LAST_RETRY_S, FIRST_RETRY_S * 2**asked.wanted.refusals)
         if error.code == ACTIVE_RESPONSE:
-            self._state = SequencerState.REFUSED
-            self._retry_at = now + min(LAST_RETRY_S, FIRST_RETRY_S * 2**asked.wanted.refusals)
             self._try_again(asked.wanted, error)
         else:
             self._give_up(asked.wanted, error)

@@ -44,6 +44,11 @@ class Wanted:
         """Whether its response answers what is in the conversation, and not words of its own."""
         return self.purpose is Purpose.CONTINUE or (self.purpose is Purpose.ASKED and self.params is None)
 
+    @property
+    def awaits_confirmation(self) -> bool:
+        """Whether the server has not confirmed all that the answer must know."""
+        return bool(self.unseen) or (self.absorbed is not None and bool(self.absorbed.unseen))
+
 
 @dataclass(slots=True)
 class Asked:
