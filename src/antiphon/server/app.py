@@ -13,6 +13,7 @@ from antiphon.server.answering import Answerer
 from antiphon.server.calls import Calls
 from antiphon.server.client_secrets import ClientSecrets
 from antiphon.server.door import Door
+from antiphon.server.offers import TakesOffers
 from antiphon.server.peers import Peers
 from antiphon.server.refusals import Refusal, on_http_exception, on_refusal
 from antiphon.server.routes import make_routes
@@ -28,7 +29,8 @@ def create_app(
     The app starts and stops the answerer in its lifespan, so an answerer belongs to one app and an app runs once.
     `app.state.calls` is its `Calls`.
 
-    answerer: an engine that has not been started. settings: defaults fit a server that only this machine reaches.
+    answerer: an engine that has not been started, or a gateway to an upstream (`antiphon.server.gateway`).
+    settings: defaults fit a server that only this machine reaches.
     open_transport: makes the peer connections of WebRTC calls; None takes `antiphon.rtc`'s.
 
     To mount it, enter its lifespan too (Starlette and FastAPI do not do that for a mounted app):
@@ -43,7 +45,11 @@ def create_app(
     """
     settings = settings or ServerSettings()
     calls = Calls(answerer, max_calls=settings.max_calls, ready_seconds=settings.ready_seconds)
-    peers = Peers(calls, settings, open_transport)
+    peers = (
+        answerer.offers(calls, settings)
+        if isinstance(answerer, TakesOffers)
+        else Peers(calls, settings, open_transport)
+    )
     client_secrets = ClientSecrets(settings.signing_key)
 
     @asynccontextmanager

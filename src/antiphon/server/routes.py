@@ -24,9 +24,9 @@ from antiphon.server.door import ICE_SERVERS_PATH, presented_secret
 from antiphon.server.edge import Edge
 from antiphon.server.ice_servers import ice_servers
 from antiphon.server.minting import Mint
+from antiphon.server.offers import Offers
 from antiphon.server.openapi import DOCUMENT
 from antiphon.server.page import Page, packaged_page
-from antiphon.server.peers import Peers
 from antiphon.server.refusals import Refusal
 from antiphon.server.settings import ServerSettings
 from antiphon.server.sockets import Sockets, unknown_call, version_wanted
@@ -60,7 +60,9 @@ class Resource:
         await response(scope, receive, send)
 
 
-def make_routes(calls: Calls, peers: Peers, client_secrets: ClientSecrets, settings: ServerSettings) -> list[BaseRoute]:
+def make_routes(
+    calls: Calls, peers: Offers, client_secrets: ClientSecrets, settings: ServerSettings
+) -> list[BaseRoute]:
     """All addresses of the app, the page last, for it is asked about every other one."""
     rates = CallerRates(settings)
     return [
@@ -108,7 +110,7 @@ def _own_routes(calls: Calls, settings: ServerSettings) -> list[BaseRoute]:
 
 
 def _call_routes(
-    calls: Calls, peers: Peers, mint: Mint, rates: CallerRates, settings: ServerSettings
+    calls: Calls, peers: Offers, mint: Mint, rates: CallerRates, settings: ServerSettings
 ) -> list[BaseRoute]:
     """Where calls are opened and ended and keys are minted, at OpenAI's, Azure's and the founding addresses."""
     sockets = Sockets(calls, rates, settings)
