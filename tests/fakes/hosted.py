@@ -250,6 +250,7 @@ class HostedFake:
         link = Link()
         call = self.engine.open_call(link)
         self.sessions.append(call)
+        self.opened.set()
         running = asyncio.create_task(call.run())
         expiry = None
         if self.max_session_s is not None:
