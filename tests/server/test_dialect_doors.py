@@ -219,6 +219,33 @@ async def test_the_stock_azure_client_holds_a_turn_at_the_previews_address(serve
         assert await turn(send, receive, beta=True) == await plainly(server)
 
 
+async def test_the_stock_beta_client_that_the_hosted_service_has_left_behind_holds_a_turn(
+    server: LiveServer,
+) -> None:
+    openai = pytest.importorskip("openai", reason="the stock client is not installed")
+    pytest.importorskip("openai.resources.beta.realtime", reason="this version has no beta client")
+    async with (
+        openai.AsyncOpenAI(
+            api_key="sk-x", base_url=f"{server.base_url}/v1", websocket_base_url=f"{server.ws_url}/v1", max_retries=0
+        ) as client,
+        client.beta.realtime.connect(model="m") as call,
+    ):
+
+        async def send(event: dict[str, Any]) -> None:
+            await call.send(event)
+
+        async def receive() -> dict[str, Any]:
+            event: dict[str, Any] = json.loads(await call.recv_bytes())
+            return event
+
+        assert await turn(send, receive, beta=True) == await plainly(server)
+        made = await client.beta.realtime.sessions.create(model="gpt-4o-realtime-preview", voice="ash")
+        assert made.client_secret.value.startswith("ek_")
+        assert made.voice == "ash"
+        heard = await client.beta.realtime.transcription_sessions.create(input_audio_format="pcm16")
+        assert heard.client_secret.value.startswith("ek_")
+
+
 async def test_the_stock_client_at_azures_ga_address(server: LiveServer) -> None:
     openai = pytest.importorskip("openai", reason="the stock client is not installed")
     base = f"{server.base_url}/openai/v1"
