@@ -40,6 +40,7 @@ class Bench:
         self.now = 1000.0
         self.conductor = Conductor(agent, call, media=media, make_id=lambda kind: f"{kind}_{prefix}{next(counter)}")
         self.sent: list[ClientEvent] = []
+        self.sent_at: list[float] = []
         self.started: dict[str, StartTool] = {}
         self.cancelled: list[str] = []
         self.approvals: list[AskApproval] = []
@@ -57,6 +58,7 @@ class Bench:
         match effect:
             case Send(event):
                 self.sent.append(event)
+                self.sent_at.append(self.now)
             case StartTool(call_id):
                 assert call_id not in self.started, "a call runs once"
                 self.started[call_id] = effect

@@ -89,11 +89,11 @@ class Duet(RuleBasedStateMachine):
 
     def collect(self) -> None:
         """Take what the conductor sends, and hold its promises against what it knew when it sent it."""
-        for event in self.bench.sent[self.passed_up :]:
+        for event, when in zip(self.bench.sent[self.passed_up :], self.bench.sent_at[self.passed_up :], strict=True):
             if isinstance(event, ResponseCreate):
                 assert not self.active, "a create into a response that is known to be active"
-                assert self.asked is None or self.bench.now >= self.asked[1] - STEP_S, "two creates unanswered"
-                self.asked = (str(event.event_id), self.bench.now + ACKNOWLEDGE_S)
+                assert self.asked is None or when >= self.asked[1], "two creates unanswered"
+                self.asked = (str(event.event_id), when + ACKNOWLEDGE_S)
             self.up.append(event)
         self.passed_up = len(self.bench.sent)
         assert len(self.bench.outputs) == len(set(self.bench.outputs))
