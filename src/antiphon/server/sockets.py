@@ -77,7 +77,8 @@ class Sockets:
         # An ephemeral key opens calls and does not reach into them, its own neither; the hosted service says the same.
         if call is None or presented_secret(websocket.scope) is not None:
             raise unknown_call()
-        link = SocketLink(self._settings.max_unsent_bytes, edge)
+        # A call can have a few of these, which together may cost as much as the caller.
+        link = SocketLink(max(1, self._settings.max_unsent_bytes // 4), edge)
         try:
             seat = call.attach(link)
         except InvalidEvent as error:
