@@ -34,7 +34,18 @@ def test_command_entry_point_names_a_function() -> None:
 
 
 @pytest.mark.parametrize(
-    "module", ["antiphon", "antiphon.errors", "antiphon.protocol", "antiphon.server", "antiphon.cli"]
+    "module",
+    [
+        "antiphon",
+        "antiphon.errors",
+        "antiphon.protocol",
+        "antiphon.protocol.dialects",
+        "antiphon.agent",
+        "antiphon.client",
+        "antiphon.upstream",
+        "antiphon.server",
+        "antiphon.cli",
+    ],
 )
 def test_core_imports_without_the_local_extra(module: str) -> None:
     program = (
