@@ -35,6 +35,17 @@ def test_a_key_stands_for_its_session_until_it_expires(session: RealtimeSession 
     assert "expired" in refusal(secrets, minted.value, NOW + 10_000).message
 
 
+@pytest.mark.parametrize("user", ["Ada", "", "Ünïcode", "\ud800", "x" * 5000, {"id": 7}, 7, None])
+def test_a_key_remembers_who_asked_for_it(user: object) -> None:
+    secrets = ClientSecrets(KEY)
+    value = secrets.mint(SESSION, 600, NOW, user=user).value
+    assert secrets.check(value, NOW).user == user
+    assert secrets.check(value, NOW).session == SESSION
+    assert len(value) < 5 * 1024
+    if user == "Ada":
+        assert ClientSecrets(KEY).check(value, NOW).user == "Ada"
+
+
 @pytest.mark.parametrize("length", [0, INLINE_BYTES // 2, INLINE_BYTES - 60, INLINE_BYTES, 20 * INLINE_BYTES])
 def test_a_key_fits_into_a_header_and_into_a_subprotocols_name(length: int) -> None:
     secrets = ClientSecrets()

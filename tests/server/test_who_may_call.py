@@ -110,6 +110,11 @@ async def test_an_apps_own_check_decides_and_tells_who_is_calling() -> None:
         async with client(server, Authorization=f"Bearer {TOKEN}") as http:
             assert (await http.post("/v1/realtime/calls", content="v=0")).status_code == 201
         assert answerer.users == ["Ada", "Bob", None]
+        async with client(server, Cookie="login=a") as http:
+            key = (await http.post("/v1/realtime/client_secrets")).json()["value"]
+        async with client(server, Authorization=f"Bearer {key}") as http:
+            assert (await http.post("/v1/realtime/calls", content="v=0")).status_code == 201
+        assert answerer.users.pop() == "Ada", "a key calls for who asked for it"
         async with client(server, Cookie="login=mallory") as http:
             answer = await http.post("/v1/realtime/calls", content="v=0")
             assert (answer.status_code, answer.json()["error"]["code"]) == (401, "invalid_api_key")

@@ -18,8 +18,8 @@ CallKind = Literal["realtime", "transcription"]
 
 
 CURRENT_USER: ContextVar[Any] = ContextVar("antiphon_user", default=None)
-"""Who is calling, as `ServerSettings.authenticate` told, while a request is answered and in the tasks of its call. An
-answerer that wants to know can ask in `open_call`. None where nobody was asked."""
+"""Who is calling, as `ServerSettings.authenticate` told, while a request is answered and in the tasks of its call; with
+an ephemeral key, who asked for the key. An answerer that wants to know asks in `open_call`. None where nobody knows."""
 
 
 class Link(Protocol):

@@ -1,8 +1,8 @@
 """Ephemeral keys ("ek_…"): minting and checking them. No request and no clock is known here; times are unix seconds.
 
-A key is a signed statement of its own: id, expiry and, where it is small, the session that it is bound to. So any
-process with the same signing key can check it. A larger session stays in a bounded table of the process that minted
-it, for a key travels in a header, and headers are short.
+A key is a signed statement of its own: id, expiry and, where they are small, the session that it is bound to and who
+asked for it. So any process with the same signing key can check it. What is larger stays in a bounded table of the
+process that minted it, for a key travels in a header, and headers are short.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import hmac
 import math
 import secrets
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
@@ -34,11 +35,13 @@ _VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class ClientSecret:
-    """A key that is good now. session: what its calls begin with."""
+    """A key that is good now. session: what its calls begin with. old_names, user: as it was minted."""
 
     id: str
     expires_at: int
     session: SessionConfig
+    old_names: bool = False
+    user: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +56,21 @@ class Minted:
 
 
 class _Statement(msgspec.Struct, array_like=True):
-    """What is signed. session: its JSON, or None when it stays here."""
+    """What is signed. session: its JSON, or None when it stays here, and the user with it."""
 
     version: int
     id: str
     expires_at: int
     session: bytes | None
+    old_names: bool = False
+    user: str | None = None
 
 
 class ClientSecrets:
     """Mints and checks keys. One for each process; used on one event loop only.
 
     signing_key: the same for all processes that are to take each other's keys; None makes one that nobody else has,
-    and with it the keys end with the process. max_kept: sessions too large for their keys, kept at once.
+    and with it the keys end with the process. max_kept: of those that are too large, kept at once.
     """
 
     def __init__(self, signing_key: str | None = None, *, max_kept: int = 1024) -> None:
@@ -73,17 +78,25 @@ class ClientSecrets:
         material = secrets.token_bytes(32) if signing_key is None else signing_key.encode()
         self._key = hmac.digest(material, b"antiphon client secrets", hashlib.sha256)
         self._max_kept = max_kept
-        self._kept: dict[str, tuple[int, SessionConfig]] = {}
+        self._kept: dict[str, ClientSecret] = {}
 
-    def mint(self, session: SessionConfig, seconds: int, now: float) -> Minted:
-        """A key for calls that begin with `session`, good for `seconds`. Raises Refusal when too many are kept."""
+    def mint(
+        self, session: SessionConfig, seconds: int, now: float, *, old_names: bool = False, user: Any = None
+    ) -> Minted:
+        """A key for calls that begin with `session`, good for `seconds`. Raises Refusal when too many are kept.
+
+        old_names: whether its holder is told what happens under the beta's names too. user: who asks for it (see
+        `CURRENT_USER`); one that is no string can only be kept here.
+        """
         secret_id = secrets.token_urlsafe(12)
         expires_at = math.ceil(now) + seconds
-        data: bytes | None = encode_bytes(session)
-        if data is not None and len(data) > INLINE_BYTES:
-            self._keep(secret_id, expires_at, session, now)
-            data = None
-        payload = msgspec.msgpack.encode(_Statement(_VERSION, secret_id, expires_at, data))
+        data = encode_bytes(session)
+        name = user if isinstance(user, str) and user.isprintable() else None
+        statement = _Statement(_VERSION, secret_id, expires_at, data, old_names, name)
+        if user is not name or len(data) + len((name or "").encode()) > INLINE_BYTES:
+            self._keep(ClientSecret(secret_id, expires_at, session, old_names, user), now)
+            statement = _Statement(_VERSION, secret_id, expires_at, None)
+        payload = msgspec.msgpack.encode(statement)
         return Minted(PREFIX + _text(self._sign(payload) + payload), expires_at)
 
     def check(self, value: str, now: float) -> ClientSecret:
@@ -99,25 +112,25 @@ class ClientSecrets:
                 raise _refused(
                     "The client secret is not known here: another server made it, or this one before a restart."
                 )
-            return ClientSecret(statement.id, statement.expires_at, kept[1])
+            return kept
         try:
             session = decode_session(statement.session)
         except InvalidEvent:
             # Signed by a version that knew more; whoever holds it needs a new one.
             raise _refused("The client secret is not valid.") from None
-        return ClientSecret(statement.id, statement.expires_at, session)
+        return ClientSecret(statement.id, statement.expires_at, session, statement.old_names, statement.user)
 
-    def _keep(self, secret_id: str, expires_at: int, session: SessionConfig, now: float) -> None:
+    def _keep(self, secret: ClientSecret, now: float) -> None:
         if len(self._kept) >= self._max_kept:
-            self._kept = {entry: kept for entry, kept in self._kept.items() if kept[0] > now}
+            self._kept = {entry: kept for entry, kept in self._kept.items() if kept.expires_at > now}
         if len(self._kept) >= self._max_kept:
             raise Refusal(
                 503,
                 "too_many_client_secrets",
-                "Too many client secrets with large sessions are out. Try again later.",
+                "Too many client secrets are out that this server has to remember. Try again later.",
                 headers={"Retry-After": "60"},
             )
-        self._kept[secret_id] = (expires_at, session)
+        self._kept[secret.id] = secret
 
     def _sign(self, payload: bytes) -> bytes:
         return hmac.digest(self._key, payload, hashlib.sha256)

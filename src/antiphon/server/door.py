@@ -153,7 +153,8 @@ class Door:
             ephemeral = next((entry for entry in presented if entry.startswith(PREFIX)), None)
             if ephemeral is not None:
                 # Also where nobody asks for a key: who shows one means its session, and must not get another.
-                scope[_CHECKED] = self._client_secrets.check(ephemeral, time.time())
+                secret = scope[_CHECKED] = self._client_secrets.check(ephemeral, time.time())
+                CURRENT_USER.set(secret.user)
                 return None
         if not settings.tokens and settings.authenticate is None:
             return None

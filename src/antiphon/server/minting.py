@@ -17,6 +17,7 @@ from antiphon.protocol.dialects import (
     secret_request_to_ga,
     secret_to_beta,
 )
+from antiphon.server.answering import CURRENT_USER
 from antiphon.server.bodies import in_dialect, json_value, read_body, session_refusal
 from antiphon.server.callers import CallerRates
 from antiphon.server.calls import Calls
@@ -55,10 +56,13 @@ class Mint:
         return _answer(secret_to_beta(minted))
 
     async def mint_for_page(self, request: Request, session: SessionConfig) -> Response:
-        """Answer a page of the server's own app, whose session is not the page's to say. Raises Refusal."""
+        """Answer a page of the server's own app, whose session is not the page's to say. Raises Refusal.
+
+        The founding apps ask here. Some of them open the call as GA does and listen for the beta's names.
+        """
         await self._calls.ready()
         self._rates.may_have_key(request)
-        return _answer(secret_for_every_client(self._issue(session, USUAL_SECONDS)))
+        return _answer(secret_for_every_client(self._issue(session, USUAL_SECONDS, old_names=True)))
 
     async def _read(self, request: Request) -> dict[str, Any]:
         limit = self._settings.max_session_bytes + _ENVELOPE_BYTES
@@ -84,9 +88,9 @@ class Mint:
         except InvalidEvent as error:
             raise session_refusal(error) from None
 
-    def _issue(self, session: SessionConfig, seconds: int) -> dict[str, Any]:
+    def _issue(self, session: SessionConfig, seconds: int, *, old_names: bool = False) -> dict[str, Any]:
         shown = self._calls.answerer.effective_session(session)
-        minted = self._client_secrets.mint(session, seconds, time.time())
+        minted = self._client_secrets.mint(session, seconds, time.time(), old_names=old_names, user=CURRENT_USER.get())
         return {
             "value": minted.value,
             "expires_at": minted.expires_at,
