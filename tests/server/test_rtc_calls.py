@@ -31,9 +31,9 @@ async def server(answerer: ScriptedAnswerer, transports: Transports) -> AsyncIte
         yield running
 
 
-async def open_call(server: LiveServer) -> httpx.Response:
+async def open_call(server: LiveServer, path: str = "/session") -> httpx.Response:
     async with httpx.AsyncClient(base_url=server.base_url) as http:
-        return await http.post("/session", content="v=0")
+        return await http.post(path, content="v=0", headers={"Content-Type": "application/sdp"})
 
 
 async def hang_up(server: LiveServer, call_id: str) -> httpx.Response:
@@ -49,7 +49,7 @@ async def idle(server: LiveServer) -> None:
 async def test_events_and_audio_pass_both_ways(
     server: LiveServer, answerer: ScriptedAnswerer, transports: Transports
 ) -> None:
-    assert (await open_call(server)).status_code == 201
+    assert (await open_call(server, "/v1/realtime/calls")).status_code == 201
     call, transport = answerer.last, transports.last
     assert call.link.kind == "webrtc"
     assert call.link.max_event_bytes == 65_536

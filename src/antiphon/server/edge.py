@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from antiphon.protocol.dialects import (
     Dialect,
     TranslatedFrames,
+    Translator,
     frame_from_ga,
     frame_to_ga,
     translator_for_caller,
@@ -22,11 +23,16 @@ _MOST_REPORTED = 32
 
 
 class Edge:
-    """One connection's translation, both ways. GA passes as it is. Used on the event loop only."""
+    """One connection's translation, both ways. GA passes as it is. Used on the event loop only.
 
-    def __init__(self, dialect: Dialect = Dialect.GA) -> None:
+    translator: for a peer whose dialect does not say all about it; None takes the dialect's own.
+    """
+
+    def __init__(self, dialect: Dialect = Dialect.GA, translator: Translator | None = None) -> None:
         self.dialect = dialect
-        self._translator = None if dialect is Dialect.GA else translator_for_caller(dialect)
+        if translator is None and dialect is not Dialect.GA:
+            translator = translator_for_caller(dialect)
+        self._translator = translator
         self._reported: set[str] = set()
 
     def incoming(self, data: str | bytes) -> Sequence[str | bytes]:

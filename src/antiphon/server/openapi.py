@@ -179,7 +179,11 @@ _KEY_REQUEST = {False: "ClientSecretRequest", True: "BetaSessionRequest"}
 
 def _page_key(summary: str) -> Schema:
     errors = {status: _KEY_ERRORS[status] for status in ("401", "403", "429", "503")}
-    return {"summary": summary, "responses": {**errors, "200": _ok_json("The key.", "ClientSecretForEveryClient")}}
+    return {
+        "summary": summary,
+        "description": "Its WebRTC calls are told of events that the beta named otherwise under both names.",
+        "responses": {**errors, "200": _ok_json("The key.", "ClientSecretForEveryClient")},
+    }
 
 
 _SECRET_VALUE: Schema = {
@@ -277,6 +281,8 @@ DOCUMENT: Schema = {
         "/session": {
             "post": {
                 "summary": "Open a WebRTC call with the server's own session: an SDP offer in, the answer out",
+                "description": "What is spoken is told as text as well, and events that the beta named otherwise under"
+                " both names, for apps that listen for those.",
                 "requestBody": {"required": True, "content": _OFFER},
                 "responses": {**_CALL_ERRORS, "201": _ANSWER},
             }

@@ -15,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from antiphon import __version__
 from antiphon.protocol import AudioConfig, AudioInput, InputTranscription, RealtimeSession
-from antiphon.protocol.dialects import ADDRESSES, Address, Dialect, Purpose, choose_dialect
+from antiphon.protocol.dialects import ADDRESSES, Address, Dialect, HalfMigratedCaller, Purpose, choose_dialect
 from antiphon.server.bodies import CallRequest, read_call_request, read_offer
 from antiphon.server.callers import CallerRates
 from antiphon.server.calls import Calls, Readiness
@@ -135,13 +135,17 @@ def _call_routes(
                     400, "session_bound", "The session is that of the client secret: send none.", param="session"
                 )
             wanted = CallRequest(wanted.offer, secret.session)
-        return await answer(request, wanted, query.get(address.model) or None, Edge(dialect))
+        half_migrated = secret is not None and secret.old_names and dialect is Dialect.GA
+        edge = Edge(dialect, HalfMigratedCaller() if half_migrated else None)
+        return await answer(request, wanted, query.get(address.model) or None, edge)
 
     async def open_session(request: Request) -> Response:
         rates.may_call(request)
         await calls.ready()
         wanted = CallRequest(await read_offer(request, settings), PLAIN_SESSION)
-        return await answer(request, wanted, request.query_params.get("model") or None)
+        # The founding app of this address shows an answer's words only where they come as text.
+        edge = Edge(translator=HalfMigratedCaller(spoken_as_text=True))
+        return await answer(request, wanted, request.query_params.get("model") or None, edge)
 
     async def key_for_page(request: Request) -> Response:
         return await mint.mint_for_page(request, PLAIN_SESSION)

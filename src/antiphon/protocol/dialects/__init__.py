@@ -38,6 +38,7 @@ from antiphon.protocol.dialects.frames import (
     frame_to_ga,
 )
 from antiphon.protocol.dialects.old_names import (
+    HalfMigratedCaller,
     with_old_names,
 )
 from antiphon.protocol.dialects.secrets import (
@@ -76,6 +77,7 @@ __all__ = [
     "Dialect",
     "Dropped",
     "Event",
+    "HalfMigratedCaller",
     "Purpose",
     "TranslatedBody",
     "TranslatedFrames",

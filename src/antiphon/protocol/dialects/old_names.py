@@ -7,7 +7,7 @@ ignores the second. Audio itself is not among them: it would double the traffic 
 
 from __future__ import annotations
 
-from antiphon.protocol.dialects.translation import Event
+from antiphon.protocol.dialects.translation import Event, Translation
 from antiphon.protocol.dialects.vocabulary import SERVER_EVENTS_TO_BETA
 
 _NOT_DOUBLED = frozenset({"response.output_audio.delta", "response.output_audio.done"})
@@ -34,3 +34,18 @@ def with_old_names(event: Event, *, spoken_as_text: bool = False) -> tuple[Event
             text["text"] = text.pop("transcript")
         return (event, {**event, "type": OLD_NAMES[kind]}, text)
     return (event, {**event, "type": OLD_NAMES[kind]})
+
+
+class HalfMigratedCaller:
+    """The translator of such a client. Holds only whether it knows spoken words as text."""
+
+    def __init__(self, *, spoken_as_text: bool = False) -> None:
+        self._spoken_as_text = spoken_as_text
+
+    def to_ga(self, event: Event) -> Translation:
+        """What it sends is GA already."""
+        return Translation((event,))
+
+    def from_ga(self, event: Event) -> Translation:
+        """The event, and beside it what the client listens for."""
+        return Translation(with_old_names(event, spoken_as_text=self._spoken_as_text))
