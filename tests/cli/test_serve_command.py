@@ -58,7 +58,8 @@ class Serving:
 
 
 def clean_environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("ANTIPHON_") and name != "PORT"}
+    ours = ("ANTIPHON_", "OPENAI_", "AZURE_OPENAI_", "REALTIME_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours) and name != "PORT"}
     return {**kept, **(more or {})}
 
 

@@ -40,7 +40,8 @@ def test_the_start_says_where_what_and_how_to_make_it_better() -> None:
 
 def test_nothing_better_is_offered_where_there_is_nothing() -> None:
     stage = StageDescription("best", "as good as it gets", None, embedded=False)
-    text = welcome(EngineDescription(stage, stage, stage, stage, stage), ["a", "b"], [])
+    mouth = StageDescription("mouth", "speaks", None, embedded=False)
+    text = welcome(EngineDescription(stage, stage, mouth, stage, stage), ["a", "b"], [])
     assert "better" not in text
     assert "or           b" in text
     assert "Sees with    best" in text
@@ -68,3 +69,10 @@ def test_beyond_loopback_the_address_carries_the_token_that_was_made() -> None:
 
 def test_a_token_of_ones_own_is_not_repeated() -> None:
     assert addresses("192.0.2.7", 80, "own-token", given=True) == ["http://192.0.2.7:80/?token=<your token>"]
+
+
+def test_one_who_does_it_all_is_named_once() -> None:
+    stage = StageDescription("gpt", "far away", None, embedded=False)
+    text = welcome(EngineDescription(stage, stage, stage, stage, stage), ["a"], [])
+    assert "Answers with gpt: far away" in text
+    assert text.count("gpt") == 1

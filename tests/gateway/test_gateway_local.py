@@ -159,6 +159,16 @@ async def test_what_a_key_is_bound_to_is_the_agents() -> None:
             assert caller.session.instructions == "You are the agent."
 
 
+async def test_a_caller_that_comes_in_a_second_time_is_held_to_the_same_policy() -> None:
+    async with served(AGENT) as server, RealtimeClient(server.ws_url) as caller:
+        call_id = next(iter(server.calls._calls))
+        async with RealtimeClient(server.ws_url, call_id=call_id) as again:
+            applied = await again.update(RealtimeSession(instructions="You are a pirate."))
+            assert isinstance(applied, RealtimeSession)
+            assert applied.instructions == "You are the agent."
+        assert caller.closed is None
+
+
 async def test_nothing_is_left_of_a_call() -> None:
     async with served(AGENT) as server:
         async with RealtimeClient(server.ws_url) as caller:

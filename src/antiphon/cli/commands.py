@@ -8,7 +8,9 @@ from urllib.parse import urlsplit
 import click
 
 from antiphon import __version__
+from antiphon.cli.configured import ConfiguredCommand, applied_settings, table
 from antiphon.cli.logs import LEVELS
+from antiphon.cli.upstream_options import SECRET_SETTINGS, upstream_options
 
 
 def _port_range(_ctx: click.Context, _param: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -43,7 +45,9 @@ def main() -> None:
     """Antiphon: the Realtime voice stack in Python."""
 
 
-@main.command()
+@main.command(cls=ConfiguredCommand)
+@click.argument("agent", required=False, metavar="[APP.PY:AGENT]")
+@upstream_options
 @click.option(
     "--host",
     envvar="ANTIPHON_HOST",
@@ -112,7 +116,11 @@ def main() -> None:
 @click.option("--tts-model", envvar="ANTIPHON_TTS_MODEL", metavar="NAME", show_envvar=True, help="Its model.")
 @click.option("--tts-key", envvar="ANTIPHON_TTS_KEY", metavar="KEY", show_envvar=True, help="Its key.")
 @click.option(
-    "--voice", envvar="ANTIPHON_VOICE", metavar="NAME", show_envvar=True, help="The voice of calls that ask for none."
+    "--voice",
+    envvar=["ANTIPHON_VOICE", "REALTIME_VOICE"],
+    metavar="NAME",
+    show_envvar=True,
+    help="The voice of calls that ask for none.",
 )
 @click.option(
     "--vad-model",
@@ -237,8 +245,32 @@ def main() -> None:
     help="Open the page in the browser.  [default: do not]",
 )
 def serve(**options: object) -> None:
-    """Answer calls: a web page, and the Realtime API for any stock client."""
+    """Answer calls: a web page, and the Realtime API for any stock client.
+
+    APP.PY:AGENT is your own agent, beside every call: a file (or module) and the name of an Agent in it.
+
+    Settings come from options, the environment, .env and antiphon.toml, in this order; `antiphon config` shows them.
+    """
     # Imported here so that --help and --version answer at once.
     from antiphon.cli.serve import ServeOptions, run_serve  # noqa: PLC0415
 
     sys.exit(run_serve(ServeOptions(**options)))  # type: ignore[arg-type]
+
+
+def _show_config(**_options: object) -> None:
+    """Show the settings that apply to `antiphon serve`, and where each comes from. Secrets are masked."""
+    context = click.get_current_context()
+    click.echo(table(applied_settings(context, SECRET_SETTINGS)))
+    # Imported here so that --help and --version answer at once.
+    from antiphon.cli.answering import choice_of  # noqa: PLC0415
+    from antiphon.cli.serve import ServeOptions  # noqa: PLC0415
+    from antiphon.errors import ConfigurationError  # noqa: PLC0415
+
+    try:
+        choice = choice_of(ServeOptions(**context.params))
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"\nCalls go to upstream '{choice.name}': {choice.why}.")
+
+
+main.add_command(ConfiguredCommand("config", params=serve.params, callback=_show_config, help=_show_config.__doc__))

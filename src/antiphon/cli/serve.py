@@ -37,6 +37,17 @@ STOP_SECONDS = 2.8
 class ServeOptions:
     """The options of `antiphon serve`, as the command line declares and describes them."""
 
+    agent: str | None
+    upstream: str | None
+    model: str | None
+    instructions: str | None
+    api_key: str | None = field(repr=False)
+    upstream_url: str | None
+    azure_endpoint: str | None
+    azure_deployment: str | None
+    azure_key: str | None = field(repr=False)
+    azure_api_version: str | None
+    max_session_changes: int
     host: str
     port: int
     llm: str | None
@@ -86,11 +97,11 @@ async def _serve(options: ServeOptions) -> int:
     settings = server_settings(options, token)
     sockets = bind(options.host, options.port)
     try:
-        from antiphon.cli.engine import make_engine  # noqa: PLC0415 - heavy; a port in use is said before
+        from antiphon.cli.answering import make_answerer  # noqa: PLC0415 - heavy; a port in use is said before
 
         port = sockets[0].getsockname()[1]
-        engine, told = await make_engine(options, own_port=port)
-        app = create_app(engine, settings)
+        answerer, told = await make_answerer(options, own_port=port)
+        app = create_app(answerer, settings)
     except BaseException:
         for bound in sockets:
             bound.close()
@@ -103,7 +114,7 @@ async def _serve(options: ServeOptions) -> int:
             if ready.done():
                 ready.result()
                 shown = addresses(options.host, port, token, given=options.token is not None)
-                click.echo(welcome(engine.describe(), shown, [*told, *notes(options.host)]))
+                click.echo(welcome(answerer.describe(), shown, [*told, *notes(options.host)]))
                 if options.open_page:
                     _open_page(options.host, port, token)
                 await stopped

@@ -10,13 +10,16 @@ _INDENT = "  "
 
 def welcome(description: Description, addresses: list[str], notes: list[str]) -> str:
     """Everything as one text. addresses: where to open the page, the best first. notes: further sentences."""
-    stages = [
-        ("Hears with", description.recognizer),
-        ("Thinks with", description.model),
-        ("Speaks with", description.voice),
-    ]
-    if description.vision is not None:
-        stages.append(("Sees with", description.vision))
+    if description.recognizer == description.model == description.voice:
+        stages = [("Answers with", description.model)]
+    else:
+        stages = [
+            ("Hears with", description.recognizer),
+            ("Thinks with", description.model),
+            ("Speaks with", description.voice),
+        ]
+        if description.vision is not None:
+            stages.append(("Sees with", description.vision))
     lines = [f"Antiphon {__version__} is ready.", ""]
     lines += [f"{_INDENT}{'Open' if not i else 'or':<12} {address}" for i, address in enumerate(addresses)]
     lines += [f"{_INDENT}{label:<12} {_sentence(stage.name, stage.summary)}" for label, stage in stages]

@@ -54,7 +54,7 @@ class HostedDescription:
     """What answers, as the start lines and the page show it: one service hears, thinks, speaks and sees."""
 
     def __init__(self, upstream: UpstreamDescription) -> None:
-        stage = StageDescription(upstream.summary, f"at {upstream.where}", embedded=False)
+        stage = StageDescription(upstream.summary, upstream.where, embedded=False)
         self.recognizer = self.model = self.voice = self.detector = stage
         self.vision: StageDescription | None = stage
 

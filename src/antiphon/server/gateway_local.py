@@ -54,10 +54,9 @@ class AgentAnswerer:
         user = CURRENT_USER.get()
         context = CallContext(None, user, self._make_state(user))
         agent = for_call(self._agent, context)
-        call = self._engine.open_call(
-            link, model=model, session=opening_session(agent, session), policy=CallerPolicy(agent)
-        )
-        return AgentCall(call, link, agent, context)
+        policy = CallerPolicy(agent)
+        call = self._engine.open_call(link, model=model, session=opening_session(agent, session), policy=policy)
+        return AgentCall(call, link, agent, context, policy)
 
     def effective_session(self, session: SessionConfig) -> SessionConfig:
         return self._engine.effective_session(opening_session(for_call(self._agent, CallContext()), session))
@@ -69,12 +68,13 @@ class AgentCall:
     The agent comes as soon as the caller can be heard by it: a greeting that nobody hears would be wasted.
     """
 
-    def __init__(self, call: Call, link: Link, agent: Agent, context: CallContext) -> None:
+    def __init__(self, call: Call, link: Link, agent: Agent, context: CallContext, policy: CallerPolicy) -> None:
         self.id = call.id
         self._call = call
         self._link = link
         self._agent = agent
         self._context = context
+        self._policy = policy
         self._opened = asyncio.Event()
 
     def receive_event(self, data: str | bytes) -> None:

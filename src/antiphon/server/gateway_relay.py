@@ -105,6 +105,7 @@ class RelayedCall:
         self._opening = opening
         self._agent = None if agent is None else without_callers_choices(agent)
         self._limit = None if agent is None else agent.limits.max_call_s
+        self._model = None if agent is None or agent.model is UNSET else agent.model
         self._policy = CallerPolicy(agent)
         self._context = context
         self._rollover = rollover or RolloverSettings()
@@ -197,7 +198,7 @@ class RelayedCall:
         self._speaking = False
         first = not self._shown
         client = RealtimeClient(
-            transport=_Tap(self._upstream.connect(), self),
+            transport=_Tap(self._upstream.connect(model=self._model), self),
             agent=self._agent if first else _without_greeting(self._agent),
             session=None if _says_nothing(self._opening) else self._opening,
             user=self._context.user,
