@@ -20,9 +20,7 @@ OURS = ("ANTIPHON_", "OPENAI_", "AZURE_OPENAI_", "REALTIME_")
 
 
 @asynccontextmanager
-async def serving(
-    folder: Path, *args: str, env: Mapping[str, str] | None = None
-) -> AsyncIterator[tuple[str, list[str]]]:
+async def serving(folder: Path, *args: str) -> AsyncIterator[tuple[str, list[str]]]:
     """A running `antiphon serve` in `folder`: its URL, and everything it prints, errors too."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(OURS) and name != "PORT"}
     process = await asyncio.create_subprocess_exec(
