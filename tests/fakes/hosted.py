@@ -72,7 +72,8 @@ class HostedFake:
     """The service. azure: speaks and authorises as Azure does. Attributes named below inject faults.
 
     create_errors: (status, code, headers) for the next offers, in order. hold_answer: offers are answered once it is
-    set. not_found: so many sidebands are answered 404 first. seen: every request, as (method, path, headers).
+    set. not_found: so many sidebands are answered 404 first. forgets_sessions: calls are opened without theirs.
+    seen: every request, as (method, path, headers).
     """
 
     def __init__(self, *, azure: bool = False, max_session_s: float | None = None) -> None:
@@ -86,6 +87,7 @@ class HostedFake:
         self.create_errors: deque[tuple[int, str, dict[str, str]]] = deque()
         self.hold_answer: asyncio.Event | None = None
         self.not_found = 0
+        self.forgets_sessions = False
         self.offers = 0
         self.asked = asyncio.Event()
         self.opened = asyncio.Event()
@@ -274,7 +276,7 @@ class HostedFake:
 
     def _open(self, session: RealtimeSession, secret: str | None) -> HostedCall:
         browser = Browser()
-        call = browser.call = self.engine.open_call(browser, session=session)
+        call = browser.call = self.engine.open_call(browser, session=None if self.forgets_sessions else session)
         hosted = HostedCall(call.id, call, browser, asyncio.create_task(call.run()), to_builtins(session), secret)
         self.calls[call.id] = hosted
         call.opened()

@@ -335,3 +335,14 @@ async def test_the_page_is_told_who_answers() -> None:
         about = (await it.http.get("/about")).json()
         assert about["model"]["name"] == "gpt-realtime-2.1, hosted by OpenAI"
         assert about["model"]["embedded"] is False
+
+
+async def test_an_upstream_that_ignores_the_offers_session_is_told_it_again() -> None:
+    async with gate() as it:
+        it.fake.forgets_sessions = True
+        await it.call()
+        await it.fake.attached.wait()
+        await it.until(lambda: bool(instructions_shown(it)))
+        assert instructions_shown(it) == ["You are the agent."]
+        ask(it, "add two and five slowly")
+        await it.until(lambda: bool(said(it)))

@@ -13,7 +13,7 @@ from antiphon.engine import Call, Engine
 from antiphon.protocol import SessionConfig
 from antiphon.server.answering import CURRENT_USER, CallKind, Description, Link, Seat, expiry_message, session_expired
 from antiphon.server.gateway_policy import CallerPolicy, for_call, opening_session, without_callers_choices
-from antiphon.server.gateway_seat import SeatedClient
+from antiphon.server.gateway_seat import InnerSeatedClient
 from antiphon.upstream import beside
 
 logger = logging.getLogger("antiphon.server")
@@ -116,7 +116,7 @@ class AgentCall:
     async def _seat(self) -> None:
         await self._opened.wait()
         transport = beside(self._call.attach, media=self._link.kind == "webrtc")
-        client = SeatedClient(
+        client = InnerSeatedClient(
             call_id=self.id,
             transport=transport,
             agent=without_callers_choices(self._agent),

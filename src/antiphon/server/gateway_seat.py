@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-import logging
-
 from antiphon.client import RealtimeClient, differences
-
-logger = logging.getLogger("antiphon.server")
 
 
 class SeatedClient(RealtimeClient):
-    """Asks for no session when it enters: what the call was opened with stands.
+    """Asks for no session when it enters, as long as what the call was opened with stands.
 
-    An update of its own would be answered by a `session.updated` that the caller takes for the answer to its own.
+    An update of its own would be answered by a `session.updated` that the caller takes for the answer to its own. Where
+    an upstream shows another session than the agent's (some take none with the offer), it is asked for after all.
     """
 
     async def _set_up(self) -> None:
         expected, applies = self.expected_session, self.session
-        if expected is None or applies is None:
-            return
-        self.differences = differences(expected, applies)
-        for difference in self.differences:
-            logger.warning("the session was not opened as the agent has it: %s", difference)
+        if expected is not None and applies is not None and differences(expected, applies):
+            await super()._set_up()
+
+
+class InnerSeatedClient(SeatedClient):
+    """The same beside a call of the engine, which has taken all of the session that it has a use for."""
+
+    async def _set_up(self) -> None:
+        """What was asked for has been answered by `Engine.open_call` already."""

@@ -150,7 +150,7 @@ def created_call(name: str, response: httpx.Response) -> CreatedCall:
 async def hang_up(api: HttpApi, call_id: str) -> None:
     """End a call. Raises UpstreamError."""
     try:
-        await api.post(f"/realtime/calls/{call_id}/hangup")
+        await api.post(f"/realtime/calls/{call_id}/hangup", repeatable=True)
     except UpstreamRefusal as error:
         if error.upstream_status not in (404, 409, 410):
             raise
@@ -171,7 +171,7 @@ async def hang_up_late(api: HttpApi, response: httpx.Response) -> None:
 async def mint_secret(api: HttpApi, session: SessionConfig, *, expires_s: int) -> MintedSecret:
     """An ephemeral key of the GA API. Raises UpstreamError."""
     body = {"expires_after": {"anchor": "created_at", "seconds": expires_s}, "session": to_builtins(session)}
-    response = await api.post("/realtime/client_secrets", json=body)
+    response = await api.post("/realtime/client_secrets", repeatable=True, json=body)
     try:
         answer: Any = msgspec.json.decode(response.content, type=_Secret)
     except (msgspec.DecodeError, UnicodeError):

@@ -18,6 +18,10 @@ from antiphon.upstream.errors import UpstreamConfused, UpstreamError, UpstreamTi
 
 logger = logging.getLogger("antiphon.upstream")
 
+KEEPALIVE_S = 15.0
+"""How long an unused connection is kept: shorter than servers and their balancers do, for one that they have closed
+meanwhile breaks the request that is sent on it."""
+
 MAX_ANSWER_BYTES = 1024 * 1024
 _CALL_ID = re.compile(r"[A-Za-z0-9_-]{1,200}")
 
@@ -104,7 +108,7 @@ class HttpApi:
 
     async def start(self) -> None:
         if self._client is None:
-            limits = httpx.Limits(max_connections=256, max_keepalive_connections=32, keepalive_expiry=60)
+            limits = httpx.Limits(max_connections=256, max_keepalive_connections=32, keepalive_expiry=KEEPALIVE_S)
             timeout = httpx.Timeout(self.settings.answer_s + self.settings.late_s, connect=self.settings.connect_s)
             # No redirects: one would carry the key to wherever it points. No proxy for this machine's own addresses.
             self._client = httpx.AsyncClient(
@@ -128,16 +132,18 @@ class HttpApi:
         path: str,
         *,
         authorization: str | None = None,
+        repeatable: bool = False,
         if_late: Callable[[httpx.Response], Awaitable[None]] | None = None,
         **request: Any,
     ) -> httpx.Response:
         """POST to `path` below the base URL (or to a whole address) and return a successful response.
 
-        authorization: instead of the upstream's own credentials. if_late: is given a successful response that came
+        authorization: instead of the upstream's own credentials. repeatable: doing it twice does no harm, so that it is
+        sent again when the connection breaks. if_late: is given a successful response that came
         after the time was up, to undo what it did. Raises UpstreamError.
         """
         url = path if "://" in path else f"{self.base_url}{path}"
-        sending = asyncio.create_task(self._post(url, authorization, request), name="upstream-request")
+        sending = asyncio.create_task(self._post(url, authorization, repeatable, request), name="upstream-request")
         try:
             async with asyncio.timeout(self.settings.answer_s):
                 return await asyncio.shield(sending)
@@ -175,7 +181,9 @@ class HttpApi:
         finally:
             sending.cancel()
 
-    async def _post(self, url: str, authorization: str | None, request: dict[str, Any]) -> httpx.Response:
+    async def _post(
+        self, url: str, authorization: str | None, repeatable: bool, request: dict[str, Any]
+    ) -> httpx.Response:
         attempt = 0
         while True:
             attempt += 1
@@ -195,9 +203,11 @@ class HttpApi:
                 ) from None
             except httpx.HTTPError as error:
                 logger.warning("the connection to %s broke: %s", self.name, type(error).__name__)
-                raise UpstreamUnreachable(
-                    f"The connection to {self.name} broke off.", status=502, code="upstream_unreachable"
-                ) from None
+                if not repeatable or attempt > self.settings.retries:
+                    raise UpstreamUnreachable(
+                        f"The connection to {self.name} broke off.", status=502, code="upstream_unreachable"
+                    ) from None
+                wait = self.settings.first_wait_s * 2 ** (attempt - 1)
             else:
                 if response.is_success:
                     return response
