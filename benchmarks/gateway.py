@@ -1,4 +1,4 @@
-"""What the gateway adds beside a direct call, in one run: to a call's setup, to a tool's round trip, and in CPU per call.
+"""What the gateway adds beside a direct call, in one run: call setup, tool round trip, CPU per call.
 
     python benchmarks/gateway.py [--setups 100] [--tools 50] [--calls 500] [--seconds 8]
 
@@ -91,6 +91,10 @@ def cpu_seconds(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def resident_mb(pid: int) -> float:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
 # ── what is measured ──────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -111,6 +115,7 @@ async def setups(fake: HostedFake, direct: httpx.AsyncClient, through: httpx.Asy
     times: dict[str, list[float]] = {"direct": [], "gateway": []}
     for turn in range(count + 5):
         for name, http, open_call in (("direct", direct, open_direct), ("gateway", through, open_through)):
+            fake.attached.clear()
             began = time.perf_counter()
             await open_call(http)
             if turn >= 5:  # the first ones warm connections and code up
@@ -184,7 +189,6 @@ async def tools(fake: HostedFake, direct: httpx.AsyncClient, through: httpx.Asyn
         await open_through(through)
         await fake.attached.wait()
         hosted = fake.last
-        await hosted.browser.until(lambda: "session.updated" in hosted.types() or len(hosted.types()) >= 1)
         await asyncio.sleep(0.05)  # the seat has nothing to say: it is given the time to sit down
         taken = await one_tool(hosted)
         await hang_up(hosted)
@@ -200,7 +204,7 @@ async def many_calls(fake: HostedFake, through: httpx.AsyncClient, pid: int, cou
     opening = cpu_seconds(pid) - before
     running = [hosted for hosted in fake.calls.values() if not hosted.call.session.closed]
     async with asyncio.timeout(60):
-        while any(not hosted.sockets for hosted in running):
+        while any(not hosted.sockets for hosted in running):  # noqa: ASYNC110 - it is only waited for here
             await asyncio.sleep(0.1)
     await asyncio.sleep(1)
     before, began = cpu_seconds(pid), time.perf_counter()
@@ -215,7 +219,7 @@ async def many_calls(fake: HostedFake, through: httpx.AsyncClient, pid: int, cou
     elapsed = time.perf_counter() - began
     share = (cpu_seconds(pid) - before) / elapsed
     attached = sum(1 for hosted in running if hosted.sockets)
-    memory = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    memory = resident_mb(pid)
     print(
         f"\n{attached} calls with their sidebands, {rounds / elapsed:.1f} events/s each: {share:.2f} of one core, "
         f"{memory:.0f} MB; opening one took {opening / count * 1000:.1f} ms of CPU. "
@@ -248,7 +252,7 @@ async def main() -> None:
     if wanted.serve:
         await serve_gateway(int(wanted.serve[0]), wanted.serve[1])
         return
-    import fakes.hosted  # noqa: PLC0415 - its callers are stamped here, and only here
+    import fakes.hosted
 
     fakes.hosted.Browser = StampedBrowser  # type: ignore[misc]
     print(f"{platform.machine()}, {os.cpu_count()} CPUs, Python {platform.python_version()}\n")
