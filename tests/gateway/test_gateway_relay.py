@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -218,3 +219,51 @@ async def test_a_turn_that_does_not_end_is_cut_before_the_cap_and_the_caller_is_
         fake.sessions[0].hang_up("the cap")
         assert await caller.ask("hello")
         assert caller.closed is None
+
+
+async def test_a_beta_client_is_understood_on_an_upstream_that_speaks_none() -> None:
+    headers = {"OpenAI-Beta": "realtime=v1"}
+    async with (
+        relay() as (server, fake),
+        websockets.connect(f"{server.ws_url}/v1/realtime?model=any", additional_headers=headers) as socket,
+    ):
+        created = json.loads(await socket.recv())
+        assert created["type"] == "session.created"
+        assert created["session"]["modalities"] == ["audio", "text"]
+        assert created["session"]["instructions"] == "You are the agent."
+        session = {"modalities": ["text"], "instructions": "Pirate.", "temperature": 0.8}
+        await socket.send(json.dumps({"type": "session.update", "session": session}))
+        updated = json.loads(await socket.recv())
+        assert updated["type"] == "session.updated"
+        assert updated["session"]["modalities"] == ["text"]
+        assert updated["session"]["instructions"] == "You are the agent."
+        message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "add 2 and 5"}]}
+        await socket.send(json.dumps({"type": "conversation.item.create", "item": message}))
+        await socket.send(json.dumps({"type": "response.create"}))
+        text = ""
+        while "7" not in text and "seven" not in text:
+            event = json.loads(await socket.recv())
+            assert event["type"] != "error", event
+            text = event["text"] if event["type"] == "response.text.done" else text
+        assert "openai-beta" not in fake.seen[-1][2]
+
+
+async def test_the_stock_client_holds_a_conversation_through_the_relay() -> None:
+    from openai import AsyncOpenAI
+
+    async with relay() as (server, _fake):
+        client = AsyncOpenAI(api_key="none-needed", websocket_base_url=f"{server.ws_url}/v1")
+        async with client.realtime.connect(model="gpt-realtime") as call:
+            await call.session.update(session={"type": "realtime", "output_modalities": ["text"]})
+            await call.conversation.item.create(
+                item={"type": "message", "role": "user", "content": [{"type": "input_text", "text": "add 2 and 5"}]}
+            )
+            await call.response.create()
+            said = ""
+            async for event in call:
+                assert event.type != "error", event
+                if event.type == "response.output_text.delta":
+                    said += event.delta
+                elif event.type == "response.done" and said:
+                    break
+            assert "7" in said or "seven" in said
