@@ -22,7 +22,7 @@ class ErrorDetail(Wire):
     event_id: str | UnsetType | None = UNSET
 
 
-class InvalidEvent(RemoteProtocolError):  # noqa: N818 - named for what it reports, as h11 and websockets do
+class InvalidEvent(RemoteProtocolError):
     """A client event was refused whole. error: what the server answers with, in an `error` event or an HTTP body."""
 
     def __init__(self, error: ErrorDetail) -> None:

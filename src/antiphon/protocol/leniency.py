@@ -16,7 +16,7 @@ from antiphon.protocol.schema import ObjectShape, Shape, is_base64
 from antiphon.protocol.wire import UnknownFields, Wire
 
 
-class Misfit(Exception):  # noqa: N818 - never leaves this package: `decoding` turns it into an UnknownEvent
+class Misfit(Exception):
     """The value cannot be held by the struct without losing something."""
 
 
