@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 from collections.abc import Mapping
@@ -217,3 +218,18 @@ def test_options_fill_what_the_agent_leaves_open(folder: Path) -> None:
     assert own is not None
     assert (own.instructions, own.voice) == ("Be brief.", "ash")
     assert agent_of(replace(options, instructions=None)) is None
+
+
+def test_azure_without_a_key_says_which_package_signs_in() -> None:
+    from antiphon.cli.answering import choice_of, make_upstream
+    from antiphon.cli.commands import serve
+    from antiphon.cli.serve import ServeOptions
+
+    if importlib.util.find_spec("azure") and importlib.util.find_spec("azure.identity"):
+        pytest.skip("azure-identity is installed here")
+    arguments = ["--azure-endpoint", "https://x.openai.azure.com", "--azure-deployment", "d"]
+    with serve.make_context("serve", arguments) as context:
+        options = ServeOptions(**context.params)
+    assert choice_of(options).name == "azure"
+    with pytest.raises(ConfigurationError, match="pip install azure-identity"):
+        make_upstream(choice_of(options), options)

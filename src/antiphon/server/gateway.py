@@ -22,7 +22,8 @@ from antiphon.server.calls import Calls
 from antiphon.server.gateway_hosted import HostedCall
 from antiphon.server.gateway_local import StateMaker, new_state
 from antiphon.server.gateway_policy import for_call, opening_session
-from antiphon.server.gateway_relay import RelayedCall, RolloverSettings
+from antiphon.server.gateway_relay import RelayedCall
+from antiphon.server.gateway_rollover import RolloverSettings
 from antiphon.server.peers import Answered
 from antiphon.server.refusals import Refusal
 from antiphon.server.settings import ServerSettings

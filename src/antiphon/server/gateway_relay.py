@@ -7,11 +7,10 @@ many there are behind it: the next one is given what was said, and its opening i
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import enum
 import logging
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
 from msgspec import UNSET
@@ -27,13 +26,14 @@ from antiphon.client import (
     RejectedError,
     Transport,
 )
-from antiphon.errors import ConfigurationError, RemoteProtocolError
+from antiphon.errors import RemoteProtocolError
 from antiphon.protocol import (
     ClientEvent,
     ConversationItemCreate,
     ConversationItemDone,
     ErrorDetail,
     ErrorEvent,
+    InputAudioBufferCleared,
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
     InvalidEvent,
@@ -51,6 +51,7 @@ from antiphon.protocol import (
 from antiphon.server.answering import Link, Seat, expiry_message, session_expired
 from antiphon.server.gateway_policy import CallerPolicy, without_callers_choices
 from antiphon.server.gateway_replay import Replay
+from antiphon.server.gateway_rollover import RolloverSettings
 from antiphon.upstream import Upstream
 
 logger = logging.getLogger("antiphon.server")
@@ -60,22 +61,7 @@ MAX_UNSENT_BYTES = 32 * 1024 * 1024
 
 _GOING_AWAY, _POLICY, _INTERNAL = 1001, 1008, 1011
 _REPLAY_SECONDS = 15.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolloverSettings:
-    """Times in seconds before the upstream's cap.
-
-    seek_s: from when on a quiet moment is looked for, in which nobody speaks and no tool runs. force_s: when it is not
-    waited for any longer.
-    """
-
-    seek_s: float = 180.0
-    force_s: float = 20.0
-
-    def __post_init__(self) -> None:
-        if not 0 < self.force_s < self.seek_s:
-            raise ConfigurationError("rollover: seek_s must be more than force_s, and both more than 0.")
+_QUIET_CLIENT = ClientSettings(max_events=0)
 
 
 class _Outcome(enum.Enum):
@@ -98,6 +84,7 @@ class RelayedCall:
         context: CallContext,
         *,
         rollover: RolloverSettings | None = None,
+        settings: ClientSettings = _QUIET_CLIENT,
     ) -> None:
         self.id = new_id("sess")
         self._link = link
@@ -109,6 +96,7 @@ class RelayedCall:
         self._policy = CallerPolicy(agent)
         self._context = context
         self._rollover = rollover or RolloverSettings()
+        self._settings = settings
         self._unsent: deque[str | bytes] = deque()
         self._unsent_bytes = 0
         self._news = asyncio.Event()
@@ -118,6 +106,7 @@ class RelayedCall:
         self._shown = False
         self._raw: str | bytes = ""
         self._forwarding = False
+        self._hides_updates = False
         self._speaking = False
         self._stirred = asyncio.Event()
 
@@ -200,15 +189,18 @@ class RelayedCall:
         client = RealtimeClient(
             transport=_Tap(self._upstream.connect(model=self._model), self),
             agent=self._agent if first else _without_greeting(self._agent),
-            session=None if _says_nothing(self._opening) else self._opening,
+            session=None if self._asks_nothing else self._opening,
             user=self._context.user,
             state=self._context.state,
-            settings=ClientSettings(max_events=0),
+            settings=self._settings,
             on_event=self._take,
         )
         async with client:
             if not first:
                 await self._bring_up_to_date(client)
+            elif not self._shown and client.session is not None:
+                # An upstream that confirms no session: what it began with is all that is known.
+                self._show(client.session)
             self._forwarding = True
             forwarding = asyncio.create_task(self._forward(client), name=f"forward-{self.id}")
             reading = asyncio.create_task(_until_closed(client), name=f"read-{self.id}")
@@ -222,6 +214,7 @@ class RelayedCall:
                 await asyncio.gather(*tasks, return_exceptions=True)
             if rolling in done and reading not in done:
                 rolling.result()
+                await self._come_to_an_end(client)
                 self._forwarding = False
                 # A handoff may have changed whose call it is.
                 self._agent = client.agent and without_callers_choices(client.agent)
@@ -237,18 +230,29 @@ class RelayedCall:
             await asyncio.Event().wait()
             return
         loop = asyncio.get_running_loop()
-        seconds = cap * 60
-        await asyncio.sleep(began + max(seconds - self._rollover.seek_s, seconds / 2) - loop.time())
-        remaining = began + max(seconds - self._rollover.force_s, seconds * 3 / 4) - loop.time()
+        seek, force = self._rollover.window(cap * 60)
+        await asyncio.sleep(began + seek - loop.time())
         try:
-            async with asyncio.timeout(remaining):
+            async with asyncio.timeout_at(began + force):
                 await self._quiet(client)
         except (TimeoutError, AnswerTimeoutError):
             logger.warning("call %s goes over into a new session in the middle of a turn", self.id)
             # What is being said ends here, and the caller is told so.
             await client.interrupt()
-            with contextlib.suppress(AnswerTimeoutError):
-                await client.settled(timeout_s=min(5.0, self._rollover.force_s / 2))
+
+    async def _come_to_an_end(self, client: RealtimeClient) -> None:
+        """What the caller sent last is answered in the session that it was sent to, and the caller sees it."""
+        seconds = min(5.0, self._rollover.force_s / 3)
+        self._hides_updates = True
+        try:
+            async with asyncio.timeout(seconds):
+                # An update that changes nothing: its answer comes after everything that was sent before.
+                await client.update(RealtimeSession())
+                await client.settled(timeout_s=seconds)
+        except (TimeoutError, ClientError) as error:
+            logger.debug("call %s: the old session did not come to rest: %s", self.id, error)
+        finally:
+            self._hides_updates = False
 
     async def _quiet(self, client: RealtimeClient) -> None:
         while True:
@@ -278,6 +282,10 @@ class RelayedCall:
         finally:
             told.cancel()
 
+    @property
+    def _asks_nothing(self) -> bool:
+        return all(getattr(self._opening, name) is UNSET for name in self._opening.__struct_fields__)
+
     # ── upstream to caller ────────────────────────────────────────────────────────────────────────────────────────
 
     def keep(self, data: str | bytes) -> None:
@@ -289,23 +297,20 @@ class RelayedCall:
         match event:
             case InputAudioBufferSpeechStarted():
                 self._speaking = True
-            case InputAudioBufferCommitted():
+            case InputAudioBufferCommitted() | InputAudioBufferCleared():
                 self._speaking = False
         if self._forwarding or not self._shown:
             self._replay.receive(event)
         if self._forwarding:
-            self._link.send_event(self._raw if isinstance(self._raw, str) else self._raw.decode(errors="replace"))
-        elif not self._shown:
-            self._show(event)
+            if not (self._hides_updates and isinstance(event, SessionUpdated)):
+                self._link.send_event(self._raw if isinstance(self._raw, str) else self._raw.decode(errors="replace"))
+        elif not self._shown and (
+            isinstance(event, SessionUpdated) or (isinstance(event, SessionCreated) and self._asks_nothing)
+        ):
+            self._show(event.session)
 
-    def _show(self, event: Event) -> None:
+    def _show(self, session: SessionConfig) -> None:
         """The opening as the caller sees it: one `session.created`, with the session that really applies."""
-        if isinstance(event, SessionCreated) and _says_nothing(self._opening):
-            session: SessionConfig = event.session
-        elif isinstance(event, SessionUpdated):
-            session = event.session
-        else:
-            return
         self._shown = self._forwarding = True
         self._link.send_event(encode(SessionCreated(event_id=new_id("event"), session=session)))
 
@@ -395,7 +400,3 @@ def _changed(session: SessionConfig, update: SessionConfig) -> SessionConfig:
     if isinstance(session, RealtimeSession) and isinstance(update, RealtimeSession):
         return overlaid(session, update)
     return update
-
-
-def _says_nothing(session: SessionConfig) -> bool:
-    return all(getattr(session, name) is UNSET for name in session.__struct_fields__)
