@@ -233,3 +233,15 @@ def test_azure_without_a_key_says_which_package_signs_in() -> None:
     assert choice_of(options).name == "azure"
     with pytest.raises(ConfigurationError, match="pip install azure-identity"):
         make_upstream(choice_of(options), options)
+
+
+def test_a_wrong_address_names_its_setting(folder: Path) -> None:
+    result = run("serve", "--port", "0", env={"OPENAI_BASE_URL": "localhost:8000"})
+    assert result.exit_code == 1
+    assert "--upstream-url (OPENAI_BASE_URL): " in result.output
+
+
+def test_a_wrong_file_does_not_keep_the_help_away(folder: Path) -> None:
+    (folder / ".env").write_text("what is this")
+    assert run("serve", "--help").exit_code == 0
+    assert run("config").exit_code != 0

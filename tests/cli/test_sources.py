@@ -30,6 +30,7 @@ KEYS = {"port": "port", "allow_origin": "allow_origins", "azure_endpoint": "azur
         ("A=sk-x=y==", {"A": "sk-x=y=="}),
         ("A=$HOME ${B} `ls`", {"A": "$HOME ${B} `ls`"}),
         ("A=#not a value", {"A": ""}),
+        ("a.b-c=1", {"a.b-c": "1"}),
         ("", {}),
     ],
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -86,18 +88,31 @@ def make_upstream(choice: Choice, options: ServeOptions) -> HostedUpstream:
     model = options.model or DEFAULT_MODEL
     match choice.name:
         case "openai":
-            return OpenAIUpstream(options.api_key, base_url=options.upstream_url or OPENAI_BASE_URL, model=model)
+            with _naming("--upstream-url (OPENAI_BASE_URL)"):
+                return OpenAIUpstream(options.api_key, base_url=options.upstream_url or OPENAI_BASE_URL, model=model)
         case "url":
-            return open_url_upstream(options.upstream_url or "", api_key=options.api_key, model=model)
+            with _naming("--upstream-url (OPENAI_BASE_URL)"):
+                return open_url_upstream(options.upstream_url or "", api_key=options.api_key, model=model)
         case "azure":
-            return AzureUpstream(
-                options.azure_endpoint or "",
-                options.azure_deployment or "",
-                api_key=options.azure_key,
-                token=None if options.azure_key else EntraToken(),
-                api_version=options.azure_api_version,
-            )
+            token = None if options.azure_key else EntraToken()
+            with _naming("--azure-endpoint (AZURE_OPENAI_ENDPOINT)"):
+                return AzureUpstream(
+                    options.azure_endpoint or "",
+                    options.azure_deployment or "",
+                    api_key=options.azure_key,
+                    token=token,
+                    api_version=options.azure_api_version,
+                )
     raise ConfigurationError(f"'{choice.name}' is no hosted upstream.")
+
+
+@contextmanager
+def _naming(setting: str) -> Iterator[None]:
+    """Have a ConfigurationError say which setting it is about."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{setting}: {error}") from None
 
 
 def _said(choice: Choice) -> str:

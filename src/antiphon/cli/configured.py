@@ -26,6 +26,9 @@ class ConfiguredCommand(click.Command):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
+        if {"-h", "--help"} & set(args):
+            # A file that is wrong must not keep the help away.
+            return super().make_context(info_name, args, parent, **extra)
         try:
             sources = read_sources(Path.cwd(), os.environ, toml_keys(self.params))
         except ConfigurationError as error:
