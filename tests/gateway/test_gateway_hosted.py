@@ -7,7 +7,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
@@ -306,7 +306,10 @@ async def test_a_beta_client_is_told_where_it_is_translated() -> None:
 
 @pytest.mark.parametrize("azure", [False, True])
 async def test_the_key_is_in_no_response_no_log_and_no_error(azure: bool, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG, "antiphon")
+    caplog.set_level(logging.DEBUG)
+    # What the stand-in, too, writes down in this process is its own affair.
+    logging.getLogger("websockets.server").setLevel(logging.INFO)
+    logging.getLogger("uvicorn").setLevel(logging.INFO)
     responses = []
     async with gate(azure=azure) as it:
         responses += [await it.call(), await it.call({"type": "realtime", "instructions": "x"})]
@@ -346,3 +349,11 @@ async def test_an_upstream_that_ignores_the_offers_session_is_told_it_again() ->
         assert instructions_shown(it) == ["You are the agent."]
         ask(it, "add two and five slowly")
         await it.until(lambda: bool(said(it)))
+
+
+async def test_an_agents_greeting_begins_a_hosted_call() -> None:
+    async with gate(replace(AGENT, greeting="Welcome aboard.")) as it:
+        await it.call()
+        await it.fake.attached.wait()
+        await it.until(lambda: bool(said(it)))
+        assert it.fake.last.types().count("response.created") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -24,6 +25,11 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024
 """The largest event that is taken: `conversation.item.retrieved` carries an item's whole audio."""
 
 _LONGEST_SHOWN_REASON = 300
+
+_wire_logger = logging.getLogger("antiphon.client.wire")
+"""What the websockets library logs to. At debug level it would write down every request header, the key's too, so that
+it is never given that level by an app that only wants to see its own lines."""
+_wire_logger.setLevel(logging.INFO)
 
 
 class _Direct(connect):
@@ -88,6 +94,7 @@ class WebSocketTransport:
                 subprotocols=self._subprotocols or None,
                 compression=None,  # audio in base64 hardly shrinks, and each frame would wait for the compressor
                 max_size=MAX_FRAME_BYTES,
+                logger=_wire_logger,
                 proxy=None if is_loopback(self._url) else True,
                 **self._timeouts,
             )
