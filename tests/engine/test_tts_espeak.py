@@ -199,7 +199,11 @@ async def test_several_sessions_may_be_the_first() -> None:
     lengths = [seconds(pcm) for pcm in await asyncio.gather(*(spoken(voice, "Hello.") for _ in range(4)))]
     assert lengths == pytest.approx([lengths[0]] * 4, rel=0.03)
     listed = await asyncio.to_thread(
-        subprocess.run, ["ps", "-o", "args", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
+        subprocess.run,
+        ["ps", "-ww", "-o", "args", "--ppid", str(os.getpid())],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert listed.stdout.count("espeak_worker") == 1
     await voice.aclose()
