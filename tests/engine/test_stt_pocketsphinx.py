@@ -23,6 +23,7 @@ from antiphon.engine.stages import StageOptions, Transcript
 from antiphon.engine.stt import PocketsphinxRecognizer, open_pocketsphinx
 from antiphon.engine.stt.pocketsphinx import PocketsphinxSettings, choose_text, usable_hints
 from antiphon.errors import ConfigurationError, LocalProtocolError, StageError, StageUnavailable
+from child_processes import child_commands
 from speech_samples import NO_CLIPS, clips, noise, say, say_with_flite, silence
 
 FRAME = 960
@@ -322,15 +323,8 @@ async def test_closing_while_a_worker_is_starting_leaves_none() -> None:
     await stream.feed(noise(200, -40))
     await recognizer.aclose()
     await stream.aclose()
-    children = await asyncio.to_thread(_children)
-    assert "pocketsphinx_worker" not in children
-
-
-def _children() -> str:
-    found = subprocess.run(
-        ["ps", "-o", "args", "--ppid", str(os.getpid())], capture_output=True, text=True, check=False
-    )
-    return found.stdout
+    children = await asyncio.to_thread(child_commands)
+    assert not [command for command in children if "pocketsphinx_worker" in command]
 
 
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="waiting for another process's child needs Linux")

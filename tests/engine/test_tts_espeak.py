@@ -23,6 +23,7 @@ from antiphon.engine.stages import SpeechChunk, StageOptions, WordMark
 from antiphon.engine.tts import EspeakSynthesizer, open_espeak
 from antiphon.engine.tts.espeak_voices import PROTOCOL_VOICES
 from antiphon.errors import StageError, StageUnavailable
+from child_processes import child_commands
 
 FOX = "The quick brown fox jumps over the lazy dog, and then it goes home."
 LONG = "This is one sentence from a long story that somebody tells. " * 300
@@ -198,14 +199,8 @@ async def test_several_sessions_may_be_the_first() -> None:
     voice = open_espeak(StageOptions())
     lengths = [seconds(pcm) for pcm in await asyncio.gather(*(spoken(voice, "Hello.") for _ in range(4)))]
     assert lengths == pytest.approx([lengths[0]] * 4, rel=0.03)
-    listed = await asyncio.to_thread(
-        subprocess.run,
-        ["ps", "-ww", "-o", "args", "--ppid", str(os.getpid())],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert listed.stdout.count("espeak_worker") == 1
+    children = await asyncio.to_thread(child_commands)
+    assert sum("espeak_worker" in command for command in children) == 1
     await voice.aclose()
 
 
