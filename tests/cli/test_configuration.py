@@ -221,9 +221,10 @@ def test_options_fill_what_the_agent_leaves_open(folder: Path) -> None:
 
 
 def test_azure_without_a_key_says_which_package_signs_in() -> None:
-    from antiphon.cli.answering import choice_of, make_upstream
+    from antiphon.cli.answering import make_upstream
     from antiphon.cli.commands import serve
     from antiphon.cli.serve import ServeOptions
+    from antiphon.cli.upstream_options import choice_of
 
     if importlib.util.find_spec("azure") and importlib.util.find_spec("azure.identity"):
         pytest.skip("azure-identity is installed here")
@@ -245,3 +246,20 @@ def test_a_wrong_file_does_not_keep_the_help_away(folder: Path) -> None:
     (folder / ".env").write_text("what is this")
     assert run("serve", "--help").exit_code == 0
     assert run("config").exit_code != 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "minutes"),
+    [
+        ([], 60),
+        (["--upstream", "openai", "--api-key", "sk-x"], 240),
+        (["--upstream", "openai", "--api-key", "sk-x", "--max-call-minutes", "5"], 5),
+    ],
+)
+def test_a_call_before_a_hosted_service_may_outlast_one_session_of_it(arguments: list[str], minutes: float) -> None:
+    from antiphon.cli.commands import serve
+    from antiphon.cli.serve import ServeOptions, server_settings
+
+    with serve.make_context("serve", list(arguments)) as context:
+        options = ServeOptions(**context.params)
+    assert server_settings(options, None).max_call_seconds == minutes * 60

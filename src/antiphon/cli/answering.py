@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec import UNSET
 
 from antiphon.cli.agents import load_agent
-from antiphon.cli.upstream_options import Choice, choose_upstream
+from antiphon.cli.upstream_options import Choice, choice_of
 from antiphon.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from antiphon.cli.serve import ServeOptions
     from antiphon.server import Answerer
     from antiphon.upstream import HostedUpstream
-
-
-def choice_of(options: ServeOptions) -> Choice:
-    """Who is to answer. Raises ConfigurationError."""
-    return choose_upstream(
-        options.upstream,
-        api_key=options.api_key,
-        url=options.upstream_url,
-        azure_endpoint=options.azure_endpoint,
-        azure_deployment=options.azure_deployment,
-    )
 
 
 def agent_of(options: ServeOptions) -> Agent | None:

@@ -167,8 +167,7 @@ def main() -> None:
 @click.option(
     "--max-call-minutes",
     envvar="ANTIPHON_MAX_CALL_MINUTES",
-    default=60.0,
-    show_default=True,
+    show_default="60; before a hosted service, whose sessions roll over, 240",
     show_envvar=True,
     type=click.FloatRange(min=0, min_open=True),
     help="Length of one call.",
@@ -262,8 +261,8 @@ def _show_config(**_options: object) -> None:
     context = click.get_current_context()
     click.echo(table(applied_settings(context, SECRET_SETTINGS)))
     # Imported here so that --help and --version answer at once.
-    from antiphon.cli.answering import choice_of  # noqa: PLC0415
     from antiphon.cli.serve import ServeOptions  # noqa: PLC0415
+    from antiphon.cli.upstream_options import choice_of  # noqa: PLC0415
     from antiphon.errors import ConfigurationError  # noqa: PLC0415
 
     try:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from antiphon.cli.upstream_options import call_minutes
 from antiphon.engine import Engine, EngineSettings, SessionSettings, StageChoice, StageOptions, build_engine
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def _by_url(url: str, model: str | None, key: str | None) -> StageChoice:
 
 
 def _session(options: ServeOptions) -> SessionSettings:
-    seconds = options.max_call_minutes * 60
+    seconds = call_minutes(options) * 60
     if options.voice is None:
         return SessionSettings(max_session_s=seconds)
     return SessionSettings(max_session_s=seconds, voice=options.voice)

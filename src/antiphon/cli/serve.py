@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import click
 
 from antiphon.cli.logs import configure_logging
+from antiphon.cli.upstream_options import call_minutes
 from antiphon.cli.welcome import welcome
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.server import ServerSettings, bind, create_app, listening
@@ -66,7 +67,7 @@ class ServeOptions:
     allow_origins: tuple[str, ...]
     allow_hosts: tuple[str, ...]
     max_calls: int
-    max_call_minutes: float
+    max_call_minutes: float | None
     max_calls_per_minute: int | None
     app_tokens: tuple[str, ...] = field(repr=False)
     signing_key: str | None = field(repr=False)
@@ -174,7 +175,7 @@ def server_settings(options: ServeOptions, token: str | None) -> ServerSettings:
         allowed_origins=options.allow_origins,
         access_token=token,
         max_calls=options.max_calls,
-        max_call_seconds=options.max_call_minutes * 60,
+        max_call_seconds=call_minutes(options) * 60,
         calls_per_minute=options.max_calls_per_minute or (None if alone else CALLS_PER_MINUTE),
         bearer_tokens=options.app_tokens,
         signing_key=options.signing_key,

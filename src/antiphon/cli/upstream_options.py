@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import click
 
 from antiphon.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from antiphon.cli.serve import ServeOptions
+
 UpstreamName = Literal["local", "openai", "azure", "url"]
 UPSTREAMS: tuple[UpstreamName, ...] = ("local", "openai", "azure", "url")
 
 SHOWN_DEFAULT_MODEL = "gpt-realtime-2.1"
 """`upstream.DEFAULT_MODEL`, for the help, which must not wait for that room to load. A test holds them together."""
+
+ENGINE_CALL_MINUTES, HOSTED_CALL_MINUTES = 60.0, 240.0
+"""How long one call may last when nobody says so."""
 
 SECRET_SETTINGS = frozenset(
     {"llm_key", "stt_key", "tts_key", "token", "app_tokens", "signing_key", "turn_secret", "api_key", "azure_key"}
@@ -53,6 +59,24 @@ def choose_upstream(
     if api_key:
         return Choice("openai", "OPENAI_API_KEY is set")
     return Choice("local", "no key is set")
+
+
+def choice_of(options: ServeOptions) -> Choice:
+    """Who is to answer. Raises ConfigurationError."""
+    return choose_upstream(
+        options.upstream,
+        api_key=options.api_key,
+        url=options.upstream_url,
+        azure_endpoint=options.azure_endpoint,
+        azure_deployment=options.azure_deployment,
+    )
+
+
+def call_minutes(options: ServeOptions) -> float:
+    """How long one call may last. A relayed talk outlives its hosted session, so it is given more than that has."""
+    if options.max_call_minutes is not None:
+        return options.max_call_minutes
+    return ENGINE_CALL_MINUTES if choice_of(options).name == "local" else HOSTED_CALL_MINUTES
 
 
 def _is_openai(url: str) -> bool:
