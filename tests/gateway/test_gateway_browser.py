@@ -56,7 +56,7 @@ async def sum_is_shown_and_heard(server: LiveServer, observed: LiveServer, micro
                 await page.wait_for_function("() => window.antiphon.outputPeak > 0.02", timeout=15_000)
                 shown = await page.evaluate("() => window.antiphon.transcript")
                 said = [entry["text"] for entry in shown if entry["role"] == "user"]
-                assert "add two and five" in said[0].lower().replace("2", "two").replace("5", "five")
+                assert "add two and five" in said[-1].lower().replace("2", "two").replace("5", "five")
                 await page.click("#call")
                 await page.wait_for_function("() => window.antiphon.state === 'ended'")
         await browser.close()
@@ -69,8 +69,9 @@ async def sum_is_shown_and_heard(server: LiveServer, observed: LiveServer, micro
 
 @pytest.fixture
 async def microphone(tmp_path: Path) -> Path:
+    """The sentence, said again after a while, for a busy machine may garble it once. If not, the call is over by then."""
     speech = await say("add two and five slowly", "echo")
-    return write_wav(tmp_path / "microphone.wav", silence(2500) + speech + silence(4000))
+    return write_wav(tmp_path / "microphone.wav", silence(2500) + 3 * (speech + silence(10_000)))
 
 
 async def test_a_spoken_sum_runs_the_tool_once_and_is_shown_and_heard(microphone: Path) -> None:
