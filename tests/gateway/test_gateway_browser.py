@@ -69,7 +69,7 @@ async def sum_is_shown_and_heard(server: LiveServer, observed: LiveServer, micro
 
 @pytest.fixture
 async def microphone(tmp_path: Path) -> Path:
-    """The sentence, said again after a while, for a busy machine may garble it once. If not, the call is over by then."""
+    """The sentence, said again later, for a busy machine may garble it once. If not, the call is over by then."""
     speech = await say("add two and five slowly", "echo")
     return write_wav(tmp_path / "microphone.wav", silence(2500) + 3 * (speech + silence(10_000)))
 
