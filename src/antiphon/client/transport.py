@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import Protocol
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from antiphon.client.errors import ClosedError, ConnectError
+
+if TYPE_CHECKING:
+    from antiphon.client.lifecycle import Stage
 
 NORMAL_CLOSE = 1000
 ABNORMAL_CLOSE = 1006
@@ -38,6 +43,53 @@ class Transport(Protocol):
     async def close(self, code: int = NORMAL_CLOSE, reason: str = "") -> None:
         """End the connection. Never raises; closing twice is closing once."""
         ...
+
+
+@runtime_checkable
+class MediaTransport(Transport, Protocol):
+    """A transport whose audio travels beside its events (WebRTC): the caller's seat of it. `media` is true.
+
+    What is reported is reported on the event loop, and whoever is told returns at once.
+    """
+
+    on_audio: Callable[[bytes], None] | None
+    """Is told what the server says: 24 kHz int16 mono, in order, at the pace it is played at. Kept over `connect`."""
+    on_stage: Callable[[Stage, object], None] | None
+    """Is told what is done on the way of the connection. Kept over `connect`."""
+
+    @property
+    def call_id(self) -> str | None:
+        """The call's id, for whoever attaches to it; None while the server has told none."""
+        ...
+
+    def send_audio(self, pcm: bytes) -> None:
+        """What the user says: 24 kHz int16 mono, any length. Dropped when there is no connection."""
+        ...
+
+    def flush_audio(self) -> None:
+        """Drop what of it has not left yet."""
+        ...
+
+    async def stats(self) -> ConnectionStats:
+        """How the connection is doing."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionStats:
+    """How a connection is doing. None: not known, or no such thing on this transport.
+
+    Losses are parts of 1, over the last interval that the peers reported; bitrates in bit/s.
+    """
+
+    round_trip_ms: float | None = None
+    jitter_ms: float | None = None
+    loss_in: float | None = None
+    loss_out: float | None = None
+    bitrate_in: float | None = None
+    bitrate_out: float | None = None
+    local_candidate: str | None = None
+    remote_candidate: str | None = None
 
 
 class MemoryTransport:
