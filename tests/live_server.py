@@ -14,7 +14,7 @@ from antiphon.server.rtc_call import OpenTransport
 
 @dataclass(frozen=True)
 class LiveServer:
-    """base_url: "http://127.0.0.1:port", without a slash at the end. calls: what the server knows of its calls."""
+    """base_url: "http://host:port", without a slash at the end. calls: what the server knows of its calls."""
 
     base_url: str
     app: Starlette
@@ -41,13 +41,15 @@ async def live_server(
     *,
     open_transport: OpenTransport | None = None,
     wait_until_ready: bool = True,
+    host: str = "127.0.0.1",
+    port: int = 0,
 ) -> AsyncIterator[LiveServer]:
-    """Serve `answerer` (an engine that was not started) while the block runs.
+    """Serve `answerer` (an engine that was not started) while the block runs. port: 0 for any free one.
 
     Raises what the answerer's start raised, unless wait_until_ready is False.
     """
     app = create_app(answerer, settings, open_transport=open_transport)
-    async with live_app(app) as base_url:
+    async with live_app(app, host, port) as base_url:
         server = LiveServer(base_url, app)
         if wait_until_ready:
             await server.calls.settled()
@@ -55,9 +57,8 @@ async def live_server(
 
 
 @asynccontextmanager
-async def live_app(app: Starlette) -> AsyncIterator[str]:
+async def live_app(app: Starlette, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve any ASGI app the same way; yields its base URL."""
-    sockets = bind("127.0.0.1", 0)
-    port = sockets[0].getsockname()[1]
+    sockets = bind(host, port)
     async with listening(app, sockets):
-        yield f"http://127.0.0.1:{port}"
+        yield f"http://{host}:{sockets[0].getsockname()[1]}"
