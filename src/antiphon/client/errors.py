@@ -34,12 +34,16 @@ class CallNotFoundError(ConnectError):
 
 
 class RefusedError(ConnectError):
-    """The server answered the connection with an HTTP error. status: of HTTP; code: of the Realtime API, or ""."""
+    """The server answered the connection with an HTTP error. status: of HTTP; code: of the Realtime API, or "".
 
-    def __init__(self, message: str, *, status: int, code: str = "") -> None:
+    retry_after_s: when it may be asked again, in seconds; None when it does not say.
+    """
+
+    def __init__(self, message: str, *, status: int, code: str = "", retry_after_s: float | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.code = code
+        self.retry_after_s = retry_after_s
 
 
 class ClosedError(ClientError):
