@@ -1,14 +1,18 @@
 // @ts-check
-/** The keyboard: M mutes, Space held talks while muted, Esc interrupts, / goes to the text, ? shows the keys. */
+/**
+ * The keyboard: M mutes, Space held talks while muted, Esc interrupts, / goes to the text, F finds, the comma opens the
+ * settings, ? shows the keys.
+ */
 import { byId } from "./page.js";
 
 /**
- * @param {{interrupt: () => void, toggleMute: () => void, setMuted: (isMuted: boolean) => void, isMuted: () => boolean, focusText: () => void}} actions
+ * @param {{interrupt: () => void, toggleMute: () => void, holdToTalk: (isHolding: boolean) => boolean, focusText: () => void, find: () => void, settings: () => void}} actions
+ *   holdToTalk: false when there is nothing to be held for
  */
 export function bindKeys(actions) {
   let isHolding = false;
   const release = () => {
-    if (isHolding) actions.setMuted(true);
+    if (isHolding) actions.holdToTalk(false);
     isHolding = false;
   };
 
@@ -23,6 +27,11 @@ export function bindKeys(actions) {
     if (event.target instanceof HTMLElement && isTyping(event.target)) return;
     // By place where it is a letter: М on a Russian keyboard is another character on the same cap.
     if (event.code === "KeyM") actions.toggleMute();
+    else if (event.code === "KeyF") {
+      event.preventDefault(); // the letter itself must not go into the field
+      actions.find();
+    }
+    else if (event.key === ",") actions.settings();
     else if (event.key === "?") /** @type {HTMLDialogElement} */ (byId("keys")).showModal();
     else if (event.key === "/" || (event.code === "Slash" && !event.shiftKey)) {
       event.preventDefault();
@@ -30,10 +39,7 @@ export function bindKeys(actions) {
     }
     else if (event.code === "Space" && !isButton(event.target)) {
       event.preventDefault(); // no scrolling while it is held
-      if (!event.repeat && actions.isMuted()) {
-        isHolding = true;
-        actions.setMuted(false);
-      }
+      if (!event.repeat) isHolding = actions.holdToTalk(true);
     }
   });
   addEventListener("keyup", (event) => event.code === "Space" && release());

@@ -7,12 +7,19 @@ import { activityOf, reduceActivity, restingActivity } from "./activity.js";
 import { drawAbout, fetchAbout } from "./about.js";
 import { Attachment } from "./attachment.js";
 import { Call } from "./call.js";
+import { forgetAllConversations, keepConversation } from "./archive.js";
+import { ConversationPanel } from "./conversation-panel.js";
 import { bindKeys } from "./keys.js";
+import { drawLine } from "./line-panel.js";
 import { readLink } from "./link.js";
 import { Mark } from "./mark.js";
 import { loudness, Meter, wakeAudio } from "./meter.js";
 import { Outbox } from "./outbox.js";
-import { byId, drawAnswers, drawLink, drawNotice, drawState, drawWords } from "./page.js";
+import { byId, drawAnswers, drawNotice, drawState, drawWords } from "./page.js";
+import { PastSheet } from "./past.js";
+import { withSample } from "./quality.js";
+import { loadSettings, saveSettings } from "./settings.js";
+import { SettingsSheet } from "./settings-sheet.js";
 import { emptyTranscript, entriesOf, reduceTranscript, textOf } from "./transcript.js";
 import { TranscriptView } from "./transcript-view.js";
 import { preferredLanguage, speakIn, language } from "./words.js";
@@ -39,6 +46,12 @@ let outputPeak = 0;
 let isAsking = false; // the browser asks for the microphone
 let isSending = false;
 let isDrawDue = false;
+let isSilent = false; // the person turned the other voice off
+let isHolding = false; // talking by hand
+let hasArchived = true;
+/** @type {readonly import("./quality.js").LineSample[]} */ let line = [];
+/** When this conversation began, unix milliseconds, and its name in the archive. */
+let began = { at: Date.now(), id: crypto.randomUUID() };
 
 const sound = /** @type {HTMLAudioElement} */ (byId("sound"));
 const text = /** @type {HTMLTextAreaElement} */ (byId("text"));
@@ -46,6 +59,22 @@ const yourMeter = new Meter();
 const theirMeter = new Meter();
 const mark = new Mark(/** @type {any} */ (byId("mark")));
 const view = new TranscriptView(byId("transcript"), byId("newest"), (words) => (byId("announcer").textContent = words));
+const panel = new ConversationPanel(written, (key) => say({ key }));
+new PastSheet();
+const sheet = new SettingsSheet(loadSettings(), {
+  onChange: (settings) => {
+    saveSettings(settings);
+    applySound();
+  },
+  devices: async () => {
+    const found = (await navigator.mediaDevices?.enumerateDevices?.()) ?? [];
+    return {
+      microphones: found.filter((device) => device.kind === "audioinput"),
+      speakers: "setSinkId" in HTMLMediaElement.prototype ? found.filter((device) => device.kind === "audiooutput") : [],
+    };
+  },
+  forgetPast: forgetAllConversations,
+});
 const attachment = new Attachment({ onChange: () => drawSoon(), onProblem: (key) => say({ key }) });
 
 // ── the call ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -130,7 +159,7 @@ function hear(event) {
   transcript = reduceTranscript(transcript, event, at);
   activity = reduceActivity(activity, event, at);
   if (event.type === "input_audio_buffer.speech_started") heardSinceStart = true;
-  if (event.type === "output_audio_buffer.started" || event.type === "response.created") sound.muted = false;
+  if (event.type === "output_audio_buffer.started" || event.type === "response.created") sound.muted = isSilent;
   if (event.type === "error" && unconfirmed.has(event.error?.event_id)) {
     transcript = reduceTranscript(transcript, { type: "local.unsent", item_id: unconfirmed.get(event.error.event_id) }, at);
     unconfirmed.delete(event.error.event_id);
@@ -138,6 +167,7 @@ function hear(event) {
     for (const [eventId, itemId] of unconfirmed) if (itemId === event.item?.id) unconfirmed.delete(eventId);
   }
   if (call) call.send(outbox.hear(event));
+  hasArchived = false;
   drawSoon();
 }
 
@@ -177,6 +207,31 @@ function interrupt() {
   if (!call || !outbox.canInterrupt) return;
   sound.muted = true;
   call.send(outbox.interrupt());
+}
+
+/** Volume, silence and speaker, as they were chosen. */
+function applySound() {
+  sound.volume = sheet.settings.volume;
+  if (isSilent) sound.muted = true;
+  const { speaker } = sheet.settings;
+  if ("setSinkId" in sound && sound.sinkId !== (speaker ?? "")) void sound.setSinkId(speaker ?? "").catch(() => sound.setSinkId(""));
+}
+
+function toggleSound() {
+  isSilent = !isSilent;
+  sound.muted = isSilent;
+  drawSoon();
+}
+
+/** @param {boolean} holds @returns {boolean} whether there was anything to be held for */
+function holdToTalk(holds) {
+  if (!holds) {
+    setMuted(true);
+    return false;
+  }
+  if (mic !== "muted") return false;
+  setMuted(false);
+  return true;
 }
 
 function toggleMute() {
@@ -222,8 +277,10 @@ function drawSoon() {
   isDrawDue = true;
   queueMicrotask(() => {
     isDrawDue = false;
-    drawState({ phase: phaseNow(), mic, line: lineNow(), hasTranscript: entriesOf(transcript).length > 0 });
+    const isByHand = sheet.settings.turns === "push_to_talk";
+    drawState({ phase: phaseNow(), mic, line: lineNow(), hasTranscript: entriesOf(transcript).length > 0, isSilent, isByHand, isHolding });
     view.draw(transcript);
+    panel.drawn();
     drawAnswers(activity.answers);
     /** @type {HTMLButtonElement} */ (byId("send")).disabled = text.value.trim() === "" && attachment.isEmpty;
   });
@@ -233,6 +290,7 @@ function drawAll() {
   drawWords();
   if (isAboutKnown) drawAbout(byId("about"), about);
   drawNotice(notice);
+  drawLine(line);
   view.redraw(transcript);
   drawSoon();
 }
@@ -252,13 +310,32 @@ function frame(at) {
       say({ key: "microphone_silent" });
     }
   }
-  mark.draw(at, loudness(you), sound.muted ? 0 : loudness(them));
+  mark.draw(at, loudness(you), sound.muted && !isSilent ? 0 : loudness(them));
   requestAnimationFrame(frame);
 }
 
 async function watchLink() {
   const peer = call?.phase === "live" ? call.peer : null;
-  drawLink(peer ? await readLink(peer).catch(() => null) : null);
+  const read = peer ? await readLink(peer).catch(() => null) : null;
+  line = read ? withSample(line, { roundTripMs: read.roundTripMs, lossPercent: read.lossPercent, jitterMs: null, kbps: null }) : [];
+  drawLine(line);
+  if (!hasArchived) await archive();
+}
+
+/** The conversation on this page as one keeps it. @returns {import("./archive.js").PastConversation} */
+function written() {
+  const entries = entriesOf(transcript).flatMap((entry) => (entry.kind === "note" ? [] : [{
+    role: entry.role, text: textOf(entry), heard: Object.values(entry.parts)[0]?.heard ?? null, image: entry.image,
+    tool: entry.tool && { name: entry.tool.name, arguments: entry.tool.arguments, output: entry.tool.output },
+  }]));
+  return { id: began.id, startedAt: began.at, endedAt: Date.now(), entries };
+}
+
+async function archive() {
+  hasArchived = true;
+  const conversation = written();
+  if (!sheet.settings.keepsPast || !conversation.entries.some((entry) => entry.text !== "" || entry.image)) return;
+  await keepConversation(conversation).catch(() => {}); // a private window keeps nothing, and the sheet says so
 }
 
 function switchLanguage() {
@@ -280,12 +357,13 @@ function switchTheme() {
 const theme = localStorage.getItem("antiphon.theme");
 if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 speakIn(preferredLanguage());
+applySound();
 drawAll();
 
 byId("start").addEventListener("click", () => start({ withMicrophone: true }));
 byId("call").addEventListener("click", () => (call ? call.hangUp() : start({ withMicrophone: true })));
 byId("mute").addEventListener("click", toggleMute);
-for (const id of ["call", "mute"]) {
+for (const id of ["call", "mute", "sound-switch"]) {
   // A finger or mouse leaves no focus behind: Space, held to talk, would press the button again and end the call.
   byId(id).addEventListener("click", (event) => event.detail > 0 && byId(id).blur());
 }
@@ -308,8 +386,20 @@ text.addEventListener("keydown", (event) => {
   event.preventDefault();
   void submit();
 });
-bindKeys({ interrupt, toggleMute, setMuted, isMuted: () => mic === "muted", focusText: () => text.focus() });
-addEventListener("pagehide", () => call?.hangUp());
+byId("sound-switch").addEventListener("click", toggleSound);
+bindKeys({
+  interrupt, toggleMute, holdToTalk,
+  focusText: () => text.focus(),
+  find: () => {
+    if (!matchMedia("(min-width: 960px)").matches && document.documentElement.dataset.side !== "open") byId("details").click();
+    panel.focus();
+  },
+  settings: () => sheet.open(),
+});
+addEventListener("pagehide", () => {
+  call?.hangUp();
+  if (!hasArchived) void archive();
+});
 document.addEventListener("visibilitychange", () => call && !document.hidden && wakeAudio());
 setInterval(() => void watchLink(), LINK_EVERY_MS);
 requestAnimationFrame(frame);

@@ -31,9 +31,10 @@ export function drawWords() {
  * @typedef {"idle"|"connecting"|"listening"|"heard"|"thinking"|"speaking"|"ended"|"failed"} Phase
  * @typedef {"off"|"on"|"muted"|"none"} Mic  none: a call without one
  * @typedef {"off"|"connecting"|"on"|"shaky"} Line
- * @param {{phase: Phase, mic: Mic, line: Line, hasTranscript: boolean}} state
+ * @param {{phase: Phase, mic: Mic, line: Line, hasTranscript: boolean, isSilent: boolean, isByHand: boolean, isHolding: boolean}} state
+ *   isSilent: the person turned the other voice off. isByHand: they talk while they hold a button; isHolding: they do now
  */
-export function drawState({ phase, mic, line, hasTranscript }) {
+export function drawState({ phase, mic, line, hasTranscript, isSilent, isByHand, isHolding }) {
   const root = document.documentElement;
   const isInCall = line !== "off";
   const changed = root.dataset.phase !== phase;
@@ -58,7 +59,28 @@ export function drawState({ phase, mic, line, hasTranscript }) {
   mute.setAttribute("aria-label", word(name));
   mute.title = word(name);
   byId("mute-word").textContent = word(`${name}_short`);
+  drawSound(isSilent);
+  drawHold(isByHand && isInCall, isHolding, mic !== "none" && line === "on");
   if (changed && (phase === "ended" || phase === "failed")) byId("line-ms").textContent = "";
+}
+
+/** @param {boolean} isSilent */
+function drawSound(isSilent) {
+  const button = byId("sound-switch");
+  const label = word(isSilent ? "sound_on" : "sound_off");
+  button.setAttribute("aria-pressed", String(isSilent));
+  button.setAttribute("aria-label", label);
+  button.title = label;
+  byId("sound-word").textContent = word(isSilent ? "sound_on_short" : "sound_off_short");
+}
+
+/** @param {boolean} isShown @param {boolean} isHolding @param {boolean} isEnabled */
+function drawHold(isShown, isHolding, isEnabled) {
+  const button = /** @type {HTMLButtonElement} */ (byId("hold"));
+  button.hidden = !isShown;
+  button.disabled = !isEnabled;
+  button.setAttribute("aria-pressed", String(isHolding));
+  byId("hold-word").textContent = word(isHolding ? "release_to_send" : "hold_to_talk");
 }
 
 /** @param {Phase} phase @param {Mic} mic @param {Line} line */
@@ -89,15 +111,6 @@ export function drawNotice(notice) {
   action.hidden = !notice.action;
   action.textContent = notice.action ? word(notice.action.key) : "";
   action.onclick = notice.action?.run ?? null;
-}
-
-/** @param {import("./link.js").Link|null} link */
-export function drawLink(link) {
-  const number = new Intl.NumberFormat(language(), { maximumFractionDigits: 1 });
-  const roundTrip = link?.roundTripMs == null ? null : `${number.format(link.roundTripMs)} ${word("ms")}`;
-  byId("line-ms").textContent = roundTrip ?? "";
-  byId("link-round-trip").textContent = roundTrip ?? "–";
-  byId("link-loss").textContent = link?.lossPercent == null ? "–" : `${number.format(link.lossPercent)} %`;
 }
 
 const BAR = 10;

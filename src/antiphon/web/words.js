@@ -1,11 +1,15 @@
 // @ts-check
 /** Every word the page says, in each language side by side. Not here: which one is said when. */
 
+import { PANEL_WORDS } from "./words-panels.js";
+
 /** @typedef {"en"|"ru"} Language */
 export const LANGUAGES = /** @type {const} */ (["en", "ru"]);
 
 /** @type {Record<string, Record<Language, string>>} */
 const WORDS = {
+  ...PANEL_WORDS,
+
   // the page
   you: { en: "you", ru: "вы" },
   lede: { en: "Press start and speak. Or type.", ru: "Нажмите «Начать» и говорите. Или пишите." },
@@ -20,7 +24,7 @@ const WORDS = {
   add_microphone: { en: "Turn the microphone on", ru: "Включить микрофон" },
   add_microphone_short: { en: "use mic", ru: "включить" },
   photo: { en: "Add a photo", ru: "Добавить фото" },
-  photo_short: { en: "photo", ru: "фото" },
+  photo_turn: { en: "Other camera", ru: "Другая камера" },
   photo_remove: { en: "Remove the photo", ru: "Убрать фото" },
   photo_choose: { en: "Choose a picture", ru: "Выбрать картинку" },
   photo_camera: { en: "Use the camera", ru: "Снять камерой" },
@@ -171,6 +175,8 @@ const WORDS = {
   key_space: { en: "hold to talk while muted", ru: "удерживайте, чтобы сказать при выключенном микрофоне" },
   key_esc: { en: "interrupt the answer", ru: "прервать ответ" },
   key_slash: { en: "type a message", ru: "написать сообщение" },
+  key_f: { en: "find in the transcript", ru: "найти в разговоре" },
+  key_comma: { en: "settings", ru: "настройки" },
   key_question: { en: "these keys", ru: "эта подсказка" },
 };
 

@@ -1,0 +1,72 @@
+// @ts-check
+/** The panel of the conversation at hand: finding words in it, copying and saving it. Not here: the transcript itself. */
+import { Find } from "./find.js";
+import { byId } from "./page.js";
+import { word } from "./words.js";
+import { copyText, saveText, toJson, toMarkdown } from "./written.js";
+
+const SAID_MS = 1600;
+
+export class ConversationPanel {
+  /**
+   * @param {() => import("./archive.js").PastConversation} conversation  as it is now
+   * @param {(key: string) => void} onProblem
+   */
+  constructor(conversation, onProblem) {
+    this.conversation = conversation;
+    this.input = /** @type {HTMLInputElement} */ (byId("find"));
+    this.find = new Find(byId("transcript"));
+    this.input.addEventListener("input", () => {
+      this.find.seek(this.input.value);
+      this.#count();
+    });
+    this.input.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.#step(event.shiftKey ? 1 : -1);
+      else if (event.key === "Escape") {
+        event.stopPropagation(); // closes the search, not the answer's mouth
+        this.input.value = "";
+        this.find.seek("");
+        this.#count();
+        this.input.blur();
+      } else return;
+      event.preventDefault();
+    });
+    byId("find-previous").addEventListener("click", () => this.#step(-1));
+    byId("find-next").addEventListener("click", () => this.#step(1));
+    byId("copy").addEventListener("click", async () => {
+      if (await copyText(toMarkdown(this.conversation().entries))) this.#say(byId("copy"), "copied", "copy");
+      else onProblem("copy_refused");
+    });
+    byId("save-markdown").addEventListener("click", () => saveText(toMarkdown(conversation().entries), "md", conversation().startedAt));
+    byId("save-json").addEventListener("click", () => saveText(toJson(conversation()), "json", conversation().startedAt));
+  }
+
+  focus() {
+    this.input.focus();
+    this.input.select();
+  }
+
+  /** The transcript was drawn anew. */
+  drawn() {
+    if (this.input.value === "") return;
+    this.find.again();
+    this.#count();
+  }
+
+  /** @param {1|-1} direction */
+  #step(direction) {
+    this.find.step(direction);
+    this.#count();
+  }
+
+  #count() {
+    const { place, count } = this.find;
+    byId("find-count").textContent = this.input.value.trim() === "" ? "" : count === 0 ? word("find_none") : `${place}/${count}`;
+  }
+
+  /** @param {HTMLElement} button @param {string} now @param {string} then */
+  #say(button, now, then) {
+    button.textContent = word(now);
+    setTimeout(() => (button.textContent = word(then)), SAID_MS);
+  }
+}

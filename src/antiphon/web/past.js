@@ -1,0 +1,106 @@
+// @ts-check
+/** The conversations kept on this device, in a sheet: a list, and one of them to read, copy, save or forget. */
+import { forgetConversation, pastConversations } from "./archive.js";
+import { byId } from "./page.js";
+import { copyText, saveText, toJson, toMarkdown } from "./written.js";
+import { element } from "./transcript-view.js";
+import { language, word } from "./words.js";
+
+/** @typedef {import("./archive.js").PastConversation} PastConversation */
+
+export class PastSheet {
+  constructor() {
+    this.dialog = /** @type {HTMLDialogElement} */ (byId("past"));
+    this.box = byId("past-box");
+    byId("past-open").addEventListener("click", () => {
+      this.dialog.showModal();
+      void this.#list();
+    });
+  }
+
+  async #list() {
+    /** @type {PastConversation[]} */ let found = [];
+    try {
+      found = await pastConversations();
+    } catch {
+      this.box.replaceChildren(element("p", "past-none", word("past_unavailable")));
+      return;
+    }
+    if (found.length === 0) {
+      this.box.replaceChildren(element("p", "past-none", word("past_none")));
+      return;
+    }
+    const when = new Intl.DateTimeFormat(language(), { dateStyle: "medium", timeStyle: "short" });
+    const list = element("ul", "past-list");
+    for (const conversation of found) {
+      const row = element("li", "");
+      const open = element("button", "past-one");
+      open.setAttribute("type", "button");
+      const first = conversation.entries.find((entry) => entry.text !== "")?.text ?? word("photo_yours");
+      open.append(element("span", "past-first", first), element("span", "past-when figures", `${when.format(conversation.startedAt)} · ${lengthOf(conversation)}`));
+      open.addEventListener("click", () => this.#read(conversation));
+      row.append(open);
+      list.append(row);
+    }
+    this.box.replaceChildren(list);
+  }
+
+  /** @param {PastConversation} conversation */
+  #read(conversation) {
+    const tools = element("div", "past-tools");
+    tools.append(
+      button("past_back", () => void this.#list()),
+      button("copy", () => void copyText(toMarkdown(conversation.entries))),
+      button("save_markdown", () => saveText(toMarkdown(conversation.entries), "md", conversation.startedAt)),
+      button("save_json", () => saveText(toJson(conversation), "json", conversation.startedAt)),
+      button("past_forget", () => void forgetConversation(conversation.id).then(() => this.#list())),
+    );
+    const words = element("ol", "past-words");
+    words.tabIndex = 0;
+    for (const entry of conversation.entries) words.append(lineOf(entry));
+    this.box.replaceChildren(tools, words);
+    tools.querySelector("button")?.focus();
+  }
+}
+
+/** @param {import("./archive.js").PastEntry} entry */
+function lineOf(entry) {
+  if (entry.tool) {
+    const line = element("li", "tool");
+    line.append(element("span", "tool-line", `⌁ ${entry.tool.name}(${entry.tool.arguments}) → ${entry.tool.output ?? "…"}`));
+    return line;
+  }
+  const isYours = entry.role === "user";
+  const line = element("li", `speech ${isYours ? "speech-yours" : "speech-theirs"}`);
+  line.append(element("p", "speech-name", isYours ? word("you") : "Antiphon"));
+  if (entry.image?.startsWith("data:image/")) {
+    const image = document.createElement("img");
+    Object.assign(image, { className: "speech-photo", src: entry.image, alt: word("photo_yours") });
+    line.append(image);
+  }
+  const words = element("p", "speech-text", entry.heard ?? entry.text);
+  if (entry.heard !== null && entry.heard.length < entry.text.length) words.append(element("del", "", entry.text.slice(entry.heard.length)));
+  line.append(words);
+  return line;
+}
+
+/** @param {PastConversation} conversation */
+function lengthOf({ startedAt, endedAt }) {
+  return clock((endedAt - startedAt) / 1000);
+}
+
+/** 3:41, or 1:03:41. @param {number} seconds */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const padded = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  return hours > 0 ? `${hours}:${padded(minutes)}:${padded(rest)}` : `${minutes}:${padded(rest)}`;
+}
+
+/** @param {string} key @param {() => void} run */
+function button(key, run) {
+  const made = element("button", "quiet", word(key));
+  made.setAttribute("type", "button");
+  made.addEventListener("click", run);
+  return made;
+}
