@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +21,27 @@ MASK = "********"
 
 
 class ConfiguredCommand(click.Command):
-    """A command that reads the folder's `.env` and `antiphon.toml` before its options are looked at."""
+    """A command that reads the folder's `.env` and `antiphon.toml` before its options are looked at.
+
+    section: the command's own table in `antiphon.toml`, "" for the top level. A setting at the top level holds for
+    every command that has an option of that name, unless the command's own table has it too.
+    """
+
+    def __init__(self, *args: Any, section: str = "", **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.section = section
 
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        if {"-h", "--help"} & set(args):
-            # A file that is wrong must not keep the help away.
+        if {"-h", "--help"} & set(args) or extra.get("resilient_parsing"):
+            # A file that is wrong must not keep the help or a completion away.
             return super().make_context(info_name, args, parent, **extra)
         try:
-            sources = read_sources(Path.cwd(), os.environ, toml_keys(self.params))
+            found = read_sources(Path.cwd(), os.environ, self._toml_keys(parent))
         except ConfigurationError as error:
             raise click.ClickException(str(error)) from None
+        sources = replace(found, toml=self._own(found.toml))
         try:
             context = super().make_context(info_name, args, parent, default_map=dict(sources.toml), **extra)
         except click.BadParameter as error:
@@ -42,6 +51,28 @@ class ConfiguredCommand(click.Command):
             raise click.BadParameter(message, error.ctx, error.param) from None
         context.meta[_SOURCES] = sources
         return context
+
+    def _toml_keys(self, parent: click.Context | None) -> dict[str, str]:
+        """Every key that the file may have, whichever command it is for, and "section.parameter" for it."""
+        group = None if parent is None else parent.command
+        commands = [*group.commands.values()] if isinstance(group, click.Group) else []
+        keys: dict[str, str] = {}
+        for command in [*commands, self]:
+            if isinstance(command, ConfiguredCommand):
+                prefix = f"{command.section}_" if command.section else ""
+                for key, parameter in toml_keys(command.params).items():
+                    keys[prefix + key] = f"{command.section}.{parameter}"
+        return keys
+
+    def _own(self, toml: Mapping[str, Any]) -> dict[str, Any]:
+        parameters = {param.name for param in self.params}
+        own: dict[str, Any] = {}
+        for section in ("", self.section):
+            for key, value in toml.items():
+                where, _, parameter = key.partition(".")
+                if where == section and parameter in parameters:
+                    own[parameter] = value
+        return own
 
 
 def toml_keys(params: Iterable[click.Parameter]) -> dict[str, str]:
