@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from antiphon.cli.serve import addresses, notes
+from antiphon.cli.reach import addresses, notes
 from antiphon.cli.welcome import welcome
 from antiphon.engine import StageDescription
 from antiphon.engine.engine import EngineDescription

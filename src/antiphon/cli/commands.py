@@ -8,11 +8,9 @@ from urllib.parse import urlsplit
 import click
 
 from antiphon import __version__
-from antiphon.cli.completion import completion
 from antiphon.cli.configured import ConfiguredCommand, applied_settings, table
-from antiphon.cli.doctor.command import doctor_command
-from antiphon.cli.exits import CODES, Commands
 from antiphon.cli.logs import LEVELS
+from antiphon.cli.reach_options import reach_options
 from antiphon.cli.upstream_options import SECRET_SETTINGS, upstream_options
 
 
@@ -42,9 +40,7 @@ def _server_url(_ctx: click.Context, _param: click.Parameter, value: str | None)
     return value
 
 
-@click.group(
-    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=CODES
-)
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="antiphon")
 def main() -> None:
     """Antiphon: the Realtime voice stack in Python."""
@@ -248,6 +244,7 @@ def main() -> None:
     show_envvar=True,
     help="Open the page in the browser.  [default: do not]",
 )
+@reach_options
 def serve(**options: object) -> None:
     """Answer calls: a web page, and the Realtime API for any stock client.
 
@@ -278,5 +275,3 @@ def _show_config(**_options: object) -> None:
 
 
 main.add_command(ConfiguredCommand("config", params=serve.params, callback=_show_config, help=_show_config.__doc__))
-main.add_command(doctor_command(serve))
-main.add_command(completion)

@@ -10,7 +10,7 @@ LEVELS = ("debug", "info", "warning", "error")
 _FORMAT = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
 
 _SAFE_PARAMETERS = frozenset({"model", "intent", "call_id", "deployment", "api-version"})
-_PARAMETER = re.compile(r"(?<=[?&])([\w.~%-]+)=([^&\s\"'<>]*)")
+_PARAMETER = re.compile(r"(?<=[?&#])([\w.~%-]+)=([^&\s\"'<>]*)")
 _HEADER = re.compile(
     r"(?i)\b(authorization|proxy-authorization|api-key|x-api-key|cookie|set-cookie)(['\"]?\s*[:=,]\s*)[^\r\n]+"
 )

@@ -5,21 +5,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import secrets
 import signal
-import socket
 import threading
 import webbrowser
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import click
+from starlette.applications import Starlette
 
 from antiphon.cli.logs import configure_logging
+from antiphon.cli.reach import Reach, reach_of
 from antiphon.cli.upstream_options import call_minutes
 from antiphon.cli.welcome import welcome
 from antiphon.errors import AntiphonError, ConfigurationError
-from antiphon.server import ServerSettings, bind, create_app, listening
+from antiphon.server import ServerSettings, create_app, listening
 from antiphon.server.access import is_loopback
 
 if TYPE_CHECKING:
@@ -77,6 +79,10 @@ class ServeOptions:
     udp_ports: tuple[int, int] | None
     log_level: str
     open_page: bool
+    lan: bool
+    tls_cert: str | None
+    tls_key: str | None
+    inspect: bool | None
 
 
 def run_serve(options: ServeOptions) -> int:
@@ -93,36 +99,42 @@ def run_serve(options: ServeOptions) -> int:
 
 async def _serve(options: ServeOptions) -> int:
     stop = _stop_on_signals()
-    open_to_all = is_loopback(options.host) and not options.app_tokens
-    token = options.token or (None if open_to_all else secrets.token_urlsafe(24))
-    settings = server_settings(options, token)
-    sockets = bind(options.host, options.port)
+    reach = reach_of(options)
     try:
+        settings = server_settings(options, reach.token, reach.hosts)
         from antiphon.cli.answering import make_answerer  # noqa: PLC0415 - heavy; a port in use is said before
 
-        port = sockets[0].getsockname()[1]
-        answerer, told = await make_answerer(options, own_port=port)
+        answerer, told = await make_answerer(options, own_port=reach.port)
         app = create_app(answerer, settings)
     except BaseException:
-        for bound in sockets:
-            bound.close()
+        reach.close()
         raise
-    async with listening(app, sockets):
+    async with _listening(app, reach):
         ready = asyncio.create_task(app.state.calls.settled())
         stopped = asyncio.create_task(stop.wait())
         try:
             await asyncio.wait([ready, stopped], return_when=asyncio.FIRST_COMPLETED)
             if ready.done():
                 ready.result()
-                shown = addresses(options.host, port, token, given=options.token is not None)
-                click.echo(welcome(answerer.describe(), shown, [*told, *notes(options.host)]))
+                click.echo(welcome(answerer.describe(), list(reach.addresses), [*told, *reach.notes], reach.qr_code))
                 if options.open_page:
-                    _open_page(options.host, port, token)
+                    _open_page(reach)
                 await stopped
         finally:
             ready.cancel()
             stopped.cancel()
     return stop.exit_code
+
+
+@asynccontextmanager
+async def _listening(app: Starlette, reach: Reach) -> AsyncIterator[None]:
+    """Serve the app wherever it is to be reached; the first listener runs its lifespan."""
+    async with listening(app, reach.sockets, tls=reach.tls):
+        if not reach.plain_sockets:
+            yield
+            return
+        async with listening(app, reach.plain_sockets, lifespan=False):
+            yield
 
 
 class Stop:
@@ -160,18 +172,17 @@ def _give_up(code: int) -> None:
     os._exit(code or FAILED)
 
 
-def server_settings(options: ServeOptions, token: str | None) -> ServerSettings:
-    """The server's part of the options. Raises ConfigurationError."""
+def server_settings(options: ServeOptions, token: str | None, hosts: tuple[str, ...] | None = None) -> ServerSettings:
+    """The server's part of the options. hosts: names to answer to, those of the options if None. Raises
+    ConfigurationError."""
     for origin in options.allow_origins:
         if origin not in ("*", "null") and not origin.startswith(("http://", "https://")):
             raise ConfigurationError(
                 f"--allow-origin must be an origin such as https://app.example, or *, not {origin!r}."
             )
-    # Beyond this machine the token is what protects: a page of a stranger's name has no way to it.
-    alone = is_loopback(options.host)
-    hosts = options.allow_hosts or (() if alone else ("*",))
+    alone = is_loopback(options.host) and not options.lan
     return ServerSettings(
-        allowed_hosts=hosts,
+        allowed_hosts=options.allow_hosts if hosts is None else hosts,
         allowed_origins=options.allow_origins,
         access_token=token,
         max_calls=options.max_calls,
@@ -196,37 +207,7 @@ def _rtc_settings(options: ServeOptions) -> RtcSettings | None:
     return RtcSettings(advertised_address=options.advertise_address, udp_ports=options.udp_ports)
 
 
-def addresses(host: str, port: int, token: str | None, *, given: bool) -> list[str]:
-    """Where the page can be opened. A token that the user chose is not repeated on the screen."""
-    query = "" if token is None else "?token=<your token>" if given else f"?token={token}"
-    if is_loopback(host):
-        return [f"http://{_in_url(host)}:{port}/{query}"]
-    names = ["127.0.0.1", _own_address()] if host in ("", "0.0.0.0", "::") else [host]  # noqa: S104 - only compared
-    return [f"http://{_in_url(name)}:{port}/{query}" for name in names if name]
-
-
-def notes(host: str) -> list[str]:
-    """What else a person should know about being reachable as they asked."""
-    if is_loopback(host):
-        return []
-    return ["On other machines browsers allow the microphone over https only: put a TLS proxy in front for them."]
-
-
-def _in_url(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def _own_address() -> str:
-    """This machine's address towards its network, or "" when it has none. Connecting a UDP socket sends nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # TEST-NET-1, RFC 5737
-        except OSError:
-            return ""
-        address: str = probe.getsockname()[0]
-        return address
-
-
-def _open_page(host: str, port: int, token: str | None) -> None:
-    address = addresses(host, port, token, given=False)[0]
+def _open_page(reach: Reach) -> None:
+    # Of several addresses the last is this machine's own, which its browser opens without a warning.
+    address = reach.addresses[-1 if reach.plain_sockets else 0]
     threading.Thread(target=webbrowser.open, args=[address], daemon=True).start()

@@ -24,7 +24,18 @@ ENGINE_CALL_MINUTES, HOSTED_CALL_MINUTES = 60.0, 240.0
 """How long one call may last when nobody says so."""
 
 SECRET_SETTINGS = frozenset(
-    {"llm_key", "stt_key", "tts_key", "token", "app_tokens", "signing_key", "turn_secret", "api_key", "azure_key"}
+    {
+        "llm_key",
+        "stt_key",
+        "tts_key",
+        "token",
+        "app_tokens",
+        "signing_key",
+        "turn_secret",
+        "api_key",
+        "azure_key",
+        "tls_key",
+    }
 )
 """Parameters whose values are never shown."""
 

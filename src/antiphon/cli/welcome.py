@@ -8,8 +8,9 @@ from antiphon.server import Description
 _INDENT = "  "
 
 
-def welcome(description: Description, addresses: list[str], notes: list[str]) -> str:
-    """Everything as one text. addresses: where to open the page, the best first. notes: further sentences."""
+def welcome(description: Description, addresses: list[str], notes: list[str], qr_code: str = "") -> str:
+    """Everything as one text. addresses: where to open the page, the best first. notes: further sentences.
+    qr_code: the first address, for a phone."""
     if description.recognizer == description.model == description.voice:
         stages = [("Answers with", description.model)]
     else:
@@ -29,6 +30,8 @@ def welcome(description: Description, addresses: list[str], notes: list[str]) ->
         lines += [f"{_INDENT}- {line[:1].upper()}{line[1:]}" for line in better]
     if notes:
         lines += ["", *(f"{_INDENT}{note}" for note in notes)]
+    if qr_code:
+        lines += ["", *(f"{_INDENT}{line}" for line in qr_code.splitlines())]
     lines += ["", f"{_INDENT}Press Ctrl+C to stop."]
     return "\n".join(lines)
 

@@ -19,6 +19,7 @@ from antiphon.protocol.dialects import Purpose, find_address
 from antiphon.server.access import cookie_name, host_allowed, origin_allowed, presented_tokens, token_accepted
 from antiphon.server.answering import CURRENT_USER
 from antiphon.server.client_secrets import PREFIX, ClientSecret, ClientSecrets
+from antiphon.server.page import locked_page
 from antiphon.server.refusals import Refusal, unexpected
 from antiphon.server.settings import ServerSettings
 
@@ -34,6 +35,11 @@ _LOCKED = (
     "This server asks for an access token. Open the address that it printed when it started,"
     " or send the token as a bearer token."
 )
+ENTER_PATH = "/enter"
+"""Where the locked page brings the token that it was opened with."""
+_COOKIE_SECONDS = 90 * 24 * 3600
+_SHOWN_LOCKED = frozenset({"/tokens.css", "/access.js", "/icon.svg", "/manifest.webmanifest"})
+"""Files of the page that are shown without a token, beside those of the locked page itself and its icons."""
 _STRANGER = "This server asks who is calling, and does not know you."
 ICE_SERVERS_PATH = "/ice-servers"
 _CHECKED = "antiphon.client_secret"
@@ -163,12 +169,19 @@ class Door:
             token = settings.access_token
             if wants_page and token is not None and token_accepted([query.get("token", "")], token):
                 return self._move_into_cookie(scope, token, [pair for pair in pairs if pair[0] != "token"])
+            if path == ENTER_PATH and scope.get("method") == "POST" and token is not None:
+                if token_accepted(presented, token):
+                    return self._with_cookie(Response(status_code=204), scope, token)
+                raise Refusal(403, "not_for_the_page", "An app's token does not open the page.")
+            return None
+        if settings.access_token is not None and scope.get("method") in _SAFE_METHODS and _shown_locked(path):
             return None
         if settings.authenticate is not None and await self._knows(scope):
             return None
         message = _LOCKED if settings.tokens else _STRANGER
         if wants_page:
-            return PlainTextResponse(message, 401)
+            asks = settings.access_token is not None and "text/html" in headers.get("accept", "")
+            return (locked_page(settings.page) if asks else None) or PlainTextResponse(message, 401)
         raise Refusal(401, "invalid_api_key", message, headers={"WWW-Authenticate": "Bearer"})
 
     async def _knows(self, scope: Scope) -> bool:
@@ -192,11 +205,24 @@ class Door:
         """
         root = scope.get("root_path", "") + "/"
         response = Response(status_code=303, headers={"Location": root + (f"?{urlencode(query)}" if query else "")})
+        return self._with_cookie(response, scope, token)
+
+    def _with_cookie(self, response: Response, scope: Scope, token: str) -> Response:
         response.headers["Cache-Control"] = "no-store"
         response.set_cookie(
-            self._cookie, token, path=root, httponly=True, samesite="lax", secure=scope.get("scheme") == "https"
+            self._cookie,
+            token,
+            max_age=_COOKIE_SECONDS,
+            path=scope.get("root_path", "") + "/",
+            httponly=True,
+            samesite="lax",
+            secure=scope.get("scheme") == "https",
         )
         return response
+
+
+def _shown_locked(path: str) -> bool:
+    return path in _SHOWN_LOCKED or (path.startswith(("/locked/", "/icons/")) and ".." not in path)
 
 
 async def deny(scope: Scope, receive: Receive, send: Send, response: Response) -> None:

@@ -16,6 +16,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 
 from antiphon.errors import ConfigurationError
 from antiphon.server.settings import MIB
+from antiphon.server.tls import Tls
 
 MAX_FRAME_BYTES = 32 * MIB
 """More than the protocol's largest event (15 MiB of base64), so that a frame too large for the protocol is answered
@@ -74,15 +75,19 @@ class Listener(uvicorn.Server):
         self.listening.set()
 
 
-def bind(host: str, port: int) -> list[socket.socket]:
-    """Bind every address that `host` means ("localhost" is two). Raises ConfigurationError in plain words.
+def bind(host: str | Sequence[str], port: int) -> list[socket.socket]:
+    """Bind every address that `host` means ("localhost" is two), or each of several. Raises ConfigurationError in plain
+    words.
 
     port: 0 takes any free one, the same for all addresses.
     """
-    try:
-        found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-    except (OSError, UnicodeError):
-        raise ConfigurationError(f"The host {host!r} is not known on this machine.") from None
+    hosts = [host] if isinstance(host, str) else host
+    found = []
+    for name in hosts:
+        try:
+            found += socket.getaddrinfo(name or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        except (OSError, UnicodeError):
+            raise ConfigurationError(f"The host {name!r} is not known on this machine.") from None
     sockets: list[socket.socket] = []
     try:
         for family, kind, proto, _, address in dict.fromkeys(found):
@@ -98,7 +103,7 @@ def bind(host: str, port: int) -> list[socket.socket]:
     except OSError as error:
         for bound in sockets:
             bound.close()
-        raise ConfigurationError(_bind_message(host, port, error)) from None
+        raise ConfigurationError(_bind_message(", ".join(hosts), port, error)) from None
     return sockets
 
 
@@ -114,8 +119,8 @@ def _bind_message(host: str, port: int, error: OSError) -> str:
             return f"Cannot listen on {host!r}, port {port}: {error.strerror}."
 
 
-def make_listener(app: ASGIApp) -> Listener:
-    """A server for `app`, to be given bound sockets."""
+def make_listener(app: ASGIApp, *, tls: Tls | None = None, lifespan: bool = True) -> Listener:
+    """A server for `app`, to be given bound sockets. lifespan: whether it starts and ends the app."""
     return Listener(
         uvicorn.Config(
             app,
@@ -126,7 +131,9 @@ def make_listener(app: ASGIApp) -> Listener:
             ws_ping_timeout=PING_SECONDS,
             # Audio hardly shrinks: deflating costs more CPU than the rest of a call's WebSocket work together.
             ws_per_message_deflate=False,
-            lifespan="on",
+            lifespan="on" if lifespan else "off",
+            ssl_certfile=None if tls is None else tls.certificate,
+            ssl_keyfile=None if tls is None else tls.key,
             loop="none",
             log_config=None,
             server_header=False,
@@ -136,9 +143,14 @@ def make_listener(app: ASGIApp) -> Listener:
 
 
 @asynccontextmanager
-async def listening(app: ASGIApp, sockets: Sequence[socket.socket]) -> AsyncIterator[Listener]:
-    """Serve `app` on bound sockets while the block runs; afterwards every connection is closed."""
-    listener = make_listener(app)
+async def listening(
+    app: ASGIApp, sockets: Sequence[socket.socket], *, tls: Tls | None = None, lifespan: bool = True
+) -> AsyncIterator[Listener]:
+    """Serve `app` on bound sockets while the block runs; afterwards every connection is closed.
+
+    tls: what to serve https with. lifespan: False for a further listener of an app that runs already.
+    """
+    listener = make_listener(app, tls=tls, lifespan=lifespan)
     serving = asyncio.create_task(listener.serve(list(sockets)), name="antiphon-listener")
     opened = asyncio.create_task(listener.listening.wait())
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path, PurePosixPath
 
 from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
@@ -66,6 +66,16 @@ class Page(StaticFiles):
         if response.status_code in (200, 206):
             response.headers["Content-Type"] = MEDIA_TYPES[".html" if path == "." else name.suffix]
         return response
+
+
+def locked_page(folder: Path | None) -> Response | None:
+    """What stands at the page's address for whoever has no token yet: it brings the one of its own address (#token=…),
+    or asks for one. folder: the page's own; None, also as the answer, where it has no such part.
+    """
+    file = (folder or packaged_page()) / "locked" / "index.html"
+    if not file.is_file():
+        return None
+    return HTMLResponse(file.read_bytes(), 401, {**HEADERS, "Cache-Control": "no-store"})
 
 
 def packaged_page() -> Path:

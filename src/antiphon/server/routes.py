@@ -29,6 +29,7 @@ from antiphon.server.openapi import DOCUMENT
 from antiphon.server.page import Page, packaged_page
 from antiphon.server.refusals import Refusal
 from antiphon.server.settings import ServerSettings
+from antiphon.server.shell import WORKER, Worker
 from antiphon.server.sockets import Sockets, unknown_call, version_wanted
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -65,10 +66,12 @@ def make_routes(
 ) -> list[BaseRoute]:
     """All addresses of the app, the page last, for it is asked about every other one."""
     rates = CallerRates(settings)
+    folder = settings.page or packaged_page()
     return [
         *_own_routes(calls, settings),
         *_call_routes(calls, peers, Mint(calls, client_secrets, rates, settings), rates, settings),
-        Mount("/", Page(settings.page or packaged_page())),
+        Route(f"/{WORKER}", Resource(GET=Worker(folder))),
+        Mount("/", Page(folder)),
     ]
 
 

@@ -1,0 +1,73 @@
+"""The page as an installed app: its service worker, which is told by the server what belongs to the page.
+
+What the worker does with that is in `web/service-worker.js`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from antiphon.server.page import HEADERS, MEDIA_TYPES
+
+WORKER = "service-worker.js"
+_NOT_OF_THE_SHELL = ("inspect", "locked")
+"""Folders of the page that need the server anyway."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """files: paths below the page's folder, sorted. version: a hash of all their contents."""
+
+    files: tuple[str, ...]
+    version: str
+
+
+def shell_of(folder: Path) -> Shell:
+    """What the page in `folder` is made of."""
+    digest = hashlib.sha256()
+    files = []
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder)
+        if path.suffix not in MEDIA_TYPES or not path.is_file() or any(part.startswith(".") for part in name.parts):
+            continue
+        if name.parts[0] in _NOT_OF_THE_SHELL or not path.resolve().is_relative_to(folder.resolve()):
+            continue
+        content = path.read_bytes()
+        # Lengths too, or two different sets of files could hash alike.
+        digest.update(f"{name.as_posix()}\0{len(content)}\0".encode() + content)
+        if name.as_posix() not in (WORKER, "index.html"):
+            files.append(name.as_posix())
+    return Shell(("./", *files), digest.hexdigest()[:16])
+
+
+def worker_script(folder: Path) -> bytes | None:
+    """The worker, its first line what the page is made of: a change of any file is a new worker. None: it has none."""
+    file = folder / WORKER
+    if not file.is_file():
+        return None
+    shell = shell_of(folder)
+    told = msgspec.json.encode({"version": shell.version, "files": shell.files})
+    return b"self.shell = " + told + b";\n" + file.read_bytes()
+
+
+class Worker:
+    """Answers for the service worker's address."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def __call__(self, request: Request) -> Response:
+        script = worker_script(self._folder)
+        if script is None:
+            raise HTTPException(404)
+        scope = request.scope.get("root_path", "") + "/"
+        return Response(
+            script, headers={**HEADERS, "Service-Worker-Allowed": scope, "Content-Type": MEDIA_TYPES[".js"]}
+        )

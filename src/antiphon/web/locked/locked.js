@@ -1,0 +1,55 @@
+// @ts-check
+/** The page of a server that asks for a token: brings the one of its own address, or lets the person type it. */
+import { enter, takeToken } from "../access.js";
+
+const WORDS = {
+  en: {
+    words: "This server asks for an access token. It stands in the address that the server printed when it started.",
+    enter: "Open",
+    refused: "That token is not this server's. Scan its QR code again, or copy the token from the printed address.",
+    unreachable: "The server does not answer. See that it still runs and that you are in its network.",
+  },
+  ru: {
+    words: "Серверу нужен токен доступа. Он стоит в адресе, который сервер напечатал при запуске.",
+    enter: "Открыть",
+    refused: "Это не токен этого сервера. Отсканируйте QR-код ещё раз или скопируйте токен из напечатанного адреса.",
+    unreachable: "Сервер не отвечает. Проверьте, что он работает и что вы в его сети.",
+  },
+};
+
+const BASE = new URL(".", document.baseURI).href;
+/** @param {string} id @returns {any} */
+const byId = (id) => document.getElementById(id);
+const isRussian = (localStorage.getItem("antiphon.language") ?? navigator.language).startsWith("ru");
+const said = isRussian ? WORDS.ru : WORDS.en;
+
+/** @param {string} token */
+async function open(token) {
+  byId("enter").disabled = true;
+  const outcome = await enter(BASE, token);
+  if (outcome === "in") {
+    location.reload();
+    return;
+  }
+  byId("enter").disabled = false;
+  byId("problem").textContent = said[outcome];
+  byId("token").focus();
+}
+
+const theme = localStorage.getItem("antiphon.theme");
+if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+document.documentElement.lang = isRussian ? "ru" : "en";
+byId("words").textContent = said.words;
+byId("enter").textContent = said.enter;
+byId("form").addEventListener("submit", (/** @type {Event} */ event) => {
+  event.preventDefault();
+  void open(byId("token").value.trim());
+});
+
+const brought = takeToken();
+if (brought !== null) void open(brought);
+// Scanned again while this page was open: only the fragment changes, and no page is loaded.
+addEventListener("hashchange", () => {
+  const again = takeToken();
+  if (again !== null) void open(again);
+});
