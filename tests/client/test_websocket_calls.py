@@ -35,7 +35,15 @@ from antiphon.protocol import RealtimeSession
 
 KEY = "sk-very-secret-0123456789"
 QUICK = Patience(within_s=6.0, first_wait_s=0.01, last_wait_s=0.05)
-SETTINGS = ClientSettings(attach=QUICK, reattach=QUICK, connect_timeout_s=5, answer_timeout_s=5, close_timeout_s=1)
+SETTINGS = ClientSettings(
+    attach=QUICK,
+    reattach=QUICK,
+    connect=None,
+    reconnect=None,
+    connect_timeout_s=5,
+    answer_timeout_s=5,
+    close_timeout_s=1,
+)
 
 Talk = Callable[[ServerConnection], Awaitable[None]]
 

@@ -81,6 +81,21 @@ class ToolRunner:
         """How many tools run or wait for approval."""
         return len(self._conductor.calls.running)
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether the model has said all that it will say without being asked anew."""
+        return self._closed or self._conductor.settled(self._clock())
+
+    @property
+    def waiting(self) -> int:
+        """How many responses are wanted and were not asked for yet."""
+        return self._conductor.sequencer.waiting
+
+    @property
+    def calls(self) -> set[str]:
+        """The function calls that are not answered yet."""
+        return set(self._conductor.calls.running)
+
     async def settled(self) -> None:
         """Wait until the model has said all that it will say without being asked anew: no tool, no answer is owed."""
         while not self._closed and not self._conductor.settled(self._clock()):

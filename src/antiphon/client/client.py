@@ -26,11 +26,13 @@ from antiphon.agent import (
 )
 from antiphon.client.addresses import OPENAI_URL
 from antiphon.client.answers import Answers
-from antiphon.client.connection import Connection
-from antiphon.client.errors import AnswerTimeoutError, ClosedError, OverflowingError, RejectedError
+from antiphon.client.connection import Another, Connection
+from antiphon.client.continuity import LineState
+from antiphon.client.errors import AnswerTimeoutError, ClientError, ClosedError, OverflowingError, RejectedError
 from antiphon.client.messages import appended, shown_image, typed
 from antiphon.client.settings import ClientSettings
 from antiphon.client.setup import Difference, differences, wanted_session
+from antiphon.client.trace import TraceWriter
 from antiphon.client.transport import NORMAL_CLOSE, Transport
 from antiphon.client.view import SessionView
 from antiphon.client.waiting import Event, Inbox
@@ -45,6 +47,7 @@ from antiphon.protocol import (
     InputAudioBufferClear,
     InputAudioBufferCommit,
     InvalidEvent,
+    Item,
     OutputAudioBufferClear,
     RealtimeSession,
     Response,
@@ -98,36 +101,47 @@ class RealtimeClient:
         on_event: Callable[[Event], None] | None = None,
         on_notice: Callable[[Notice], None] | None = None,
         approve: Approver | None = None,
+        on_reconnecting: Callable[[int, float], None] | None = None,
+        on_reconnected: Callable[[int], None] | None = None,
+        trace: TraceWriter | None = None,
     ) -> None:
         self._settings = settings or ClientSettings()
         if agent is not None and model is None and agent.model is not UNSET:
             model = agent.model
+        another: Another | None = None
         if transport is None:
-            transport = WebSocketTransport(
-                url,
-                api_key=api_key,
-                model=model,
-                call_id=call_id,
-                headers=headers,
-                subprotocols=subprotocols,
-                connect_timeout_s=self._settings.connect_timeout_s,
-                close_timeout_s=self._settings.close_timeout_s,
-            )
+
+            def another() -> Transport:
+                return WebSocketTransport(
+                    url,
+                    api_key=api_key,
+                    model=model,
+                    call_id=call_id,
+                    headers=headers,
+                    subprotocols=subprotocols,
+                    connect_timeout_s=self._settings.connect_timeout_s,
+                    ping_interval_s=self._settings.ping_interval_s,
+                    ping_timeout_s=self._settings.ping_timeout_s,
+                    close_timeout_s=self._settings.close_timeout_s,
+                )
+
+            transport = another()
         self._transport = transport
         self._connection = Connection(
             transport,
             self._settings,
+            self,
             attached=call_id is not None,
-            on_data=self._take,
-            on_lost=self._lost,
-            on_reattached=self._reattached,
-            on_closed=self._over,
+            another=None,  # not before there is a record of what was said
+            trace=trace,
         )
         self._agent = agent
         self._context = CallContext(call_id, user, state)
         self._wanted = wanted_session(agent, session, self._context)
         self._on_event = on_event
         self._on_notice = on_notice
+        self._on_reconnecting = on_reconnecting
+        self._on_reconnected = on_reconnected
         self._approve = approve
         self._view = SessionView()
         self._inbox = Inbox(self._settings.max_events, self._settings.slow_consumer)
@@ -183,6 +197,8 @@ class RealtimeClient:
             await self._connection.open()
             await self._in_time(created, "session.created")
             await self._set_up()
+            if self._view.session is not None:
+                self._connection.begun(self._view.session)
             self._runner.start()
         except BaseException:
             created.cancel()
@@ -212,14 +228,15 @@ class RealtimeClient:
             # Some servers never confirm. Whether the settings apply is then not known, which is worth a warning only.
             logger.warning("the server did not confirm the session within %g s", self._settings.answer_timeout_s)
 
-    # ── what the connection reports ───────────────────────────────────────────────────────────────────────────────
+    # ── what the connection reports (see `connection.CallOwner`) ──────────────────────────────────────────────────
 
-    def _take(self, data: str | bytes) -> None:
+    def on_data(self, data: str | bytes) -> None:
         try:
             event = decode_server_event(data)
         except RemoteProtocolError as error:
             logger.warning("the server sent what is no event: %s", error)
             return
+        self._connection.seen(event)
         self._view.receive(event)
         if self._on_event is not None:
             try:
@@ -234,15 +251,37 @@ class RealtimeClient:
         elif isinstance(event, ErrorEvent):
             logger.info("the server says: %s", event.error.message)
 
-    def _lost(self) -> None:
+    def on_lost(self) -> None:
         if self._runner is not None:
             self._runner.disconnected()
 
-    def _reattached(self) -> None:
+    def on_reattached(self) -> None:
         if self._runner is not None:
             self._runner.reconnected()
 
-    def _over(self, error: ClosedError) -> None:
+    def on_waiting(self, attempt: int, wait_s: float, why: ClientError) -> None:
+        if self._on_reconnecting is not None:
+            self._on_reconnecting(attempt, wait_s)
+
+    def on_switched(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def on_renewed(self, replayed: int) -> None:
+        if self._runner is not None:
+            self._runner.reconnected()
+        if self._on_reconnected is not None:
+            self._on_reconnected(replayed)
+
+    def on_line(self, state: LineState) -> None:
+        pass
+
+    def past(self, open_outputs: set[str]) -> Sequence[Item]:
+        return []
+
+    def quiet(self) -> bool:
+        return self._runner is not None and self._runner.is_settled
+
+    def on_closed(self, error: ClosedError) -> None:
         self._inbox.close(error)
         self._answers.close(error)
         if self._runner is not None:
@@ -251,7 +290,7 @@ class RealtimeClient:
     def _put(self, event: ClientEvent) -> None:
         try:
             # A create that is lost with its connection is asked for anew by the runner.
-            self._connection.outbox.put_now(encode(event), fleeting=isinstance(event, ResponseCreate))
+            self._connection.send_now(event, fleeting=isinstance(event, ResponseCreate))
         except ClosedError:
             logger.debug("%s came after the end of the call", event.type)
 
@@ -315,7 +354,7 @@ class RealtimeClient:
             if event.event_id is UNSET:
                 event = msgspec.structs.replace(event, event_id=new_id("event"))
             self._running().sent(event)
-        await self._connection.outbox.put(encode(event))
+        await self._connection.send(event)
 
     async def update(self, session: SessionConfig) -> SessionConfig:
         """Change the session. Returns what applies, and keeps in `differences` what is not as it was asked for.
@@ -335,7 +374,7 @@ class RealtimeClient:
                 or (isinstance(event, ErrorEvent) and event.error.event_id == update.event_id)
             )
         )
-        await self._connection.outbox.put(data)
+        await self._connection.send(update)
         event = await self._in_time(answer, "session.updated")
         if isinstance(event, ErrorEvent):
             raise RejectedError("the session", event.error)

@@ -1,6 +1,8 @@
-"""One connection kept up: a task that reads, a task that writes, and attaching again. The driver of a transport.
+"""One connection kept up: tasks that read and write, and what makes the next one. The driver of `continuity`.
 
-What is read goes to `on_data` at once; what is to be sent waits in the outbox, over a reattachment too.
+What is read goes to `on_data` at once; what is to be sent waits in the outbox, also while there is no connection. A
+lost sideband is attached again to its call; a caller's lost connection becomes a new call, which is brought up to date
+first (`replaying`).
 """
 
 from __future__ import annotations
@@ -8,67 +10,157 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Protocol
 
-from antiphon.client.attaching import RETRIED_CLOSE_CODES, Patience, worth_attaching_again, worth_reattaching
-from antiphon.client.errors import ClosedError, ConnectError
+from antiphon.client.attaching import (
+    RETRIED_CLOSE_CODES,
+    Patience,
+    worth_asking_again,
+    worth_attaching_again,
+    worth_reattaching,
+)
+from antiphon.client.continuity import Attempt, Continuity, Drop, GiveUp, LineState, Wait, session_cap
+from antiphon.client.errors import ClientError, ClosedError, ConnectError, RefusedError
+from antiphon.client.kept import FLEETING, Kept, Ledger, SessionAsked, kept, named, open_outputs
+from antiphon.client.replaying import BroughtUp, Past, bring_up, reanchor
 from antiphon.client.settings import ClientSettings
+from antiphon.client.trace import TraceWriter
 from antiphon.client.transport import NORMAL_CLOSE, Transport
-from antiphon.client.waiting import Outbox
+from antiphon.client.waiting import Event, Outbox, Unsent
+from antiphon.protocol import ClientEvent, Item, SessionConfig, SessionUpdate, encode
 
 logger = logging.getLogger("antiphon.client")
 
 _INTERNAL_ERROR = 1011
+_REST_S = 1.0
+
+Another = Callable[[], Transport]
+"""Makes a transport for one more call, not connected yet."""
+
+
+class CallOwner(Protocol):
+    """Who owns a connection and is told what happens to it. All of it returns at once."""
+
+    def on_data(self, data: str | bytes) -> None:
+        """This came."""
+
+    def on_lost(self) -> None:
+        """The connection is gone, or is about to give way to another one: what was under way on it is, too."""
+
+    def on_reattached(self) -> None:
+        """The same call is there again (a sideband)."""
+
+    def on_waiting(self, attempt: int, wait_s: float, why: ClientError) -> None:
+        """Another connection is tried in so many seconds."""
+
+    def on_switched(self, transport: Transport) -> None:
+        """From now on this is the connection; its session is a new one. What it said so far comes by `on_data` next."""
+
+    def on_renewed(self, replayed: int) -> None:
+        """The new session knows what was said: so many items."""
+
+    def on_line(self, state: LineState) -> None:
+        """How the connection stands."""
+
+    def on_closed(self, error: ClosedError) -> None:
+        """There will be no more."""
+
+    def past(self, open_outputs: set[str]) -> Sequence[Item]:
+        """What was said, for a new session. open_outputs: the calls whose outputs it will be given afterwards."""
+        ...
+
+    def quiet(self) -> bool:
+        """Whether nobody speaks and no tool runs."""
+        ...
 
 
 class Connection:
-    """A transport and its two tasks. Owned by one client; `aclose` must be awaited once `open` was called.
+    """A transport and the tasks around it. Owned by one client; `aclose` must be awaited once `open` was called.
 
-    attached: it is a sideband, which is looked for and, when it is lost, attached again. on_data: takes what came, and
-    returns at once. on_lost: the connection is gone, and is looked for. on_reattached: there is another one. on_closed:
-    there will be no more.
+    attached: it is a sideband, which is looked for and, when it is lost, attached again. another: makes the next
+    transport of a caller, None when there can be none. known_cap_s: after how long this kind of server ends a session.
     """
 
     def __init__(
         self,
         transport: Transport,
         settings: ClientSettings,
+        owner: CallOwner,
         *,
-        attached: bool,
-        on_data: Callable[[str | bytes], None],
-        on_lost: Callable[[], None],
-        on_reattached: Callable[[], None],
-        on_closed: Callable[[ClosedError], None],
+        attached: bool = False,
+        another: Another | None = None,
+        known_cap_s: float | None = None,
+        trace: TraceWriter | None = None,
     ) -> None:
         self._transport = transport
         self._settings = settings
+        self._owner = owner
         self._attached = attached
-        self._on_data = on_data
-        self._on_lost = on_lost
-        self._on_reattached = on_reattached
-        self._on_closed = on_closed
+        self._another = None if attached else another
+        self._known_cap_s = known_cap_s
+        self._trace = trace
+        self._line = Continuity(
+            settings.reconnect,
+            shaky_grace_s=settings.shaky_grace_s,
+            rollover=settings.rollover,
+            renewable=self._another is not None,
+        )
+        self._told = LineState.UP
+        self._ledger = Ledger()
+        self._asked = SessionAsked()
         self._online = asyncio.Event()
         self._connections = 0
-        self._tasks: list[asyncio.Task[None]] = []
+        self._away = False
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._attempt_task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self.outbox = Outbox(settings.max_unsent_bytes)
         self.closed: ClosedError | None = None
 
+    # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def transport(self) -> Transport:
+        return self._transport
+
+    @property
+    def line(self) -> LineState:
+        """How the connection stands."""
+        return self._line.state
+
+    # ── opening and closing ───────────────────────────────────────────────────────────────────────────────────────
+
     async def open(self) -> None:
         """Connect and begin to read and write. Raises ConnectError."""
-        await self._connect(self._settings.attach if self._attached else None, worth_attaching_again)
-        self._tasks = [
-            asyncio.create_task(self._read(), name="client-read"),
-            asyncio.create_task(self._write(), name="client-write"),
-        ]
+        if self._attached:
+            await self._connect(self._settings.attach, worth_attaching_again)
+        else:
+            await self._connect(self._settings.connect, worth_asking_again)
+        self._own(self._read(self._transport), "client-read")
+        self._own(self._write(), "client-write")
+
+    def begun(self, session: SessionConfig) -> None:
+        """The first session is there: from now on the call survives its connection."""
+        now = asyncio.get_running_loop().time()
+        self._line.begun(now, self._cap(session))
+        self._carry_out()
+
+    def path(self, *, works: bool) -> None:
+        """Whether the media path of the connection answers."""
+        now = asyncio.get_running_loop().time()
+        (self._line.relief if works else self._line.trouble)(now)
+        self._carry_out()
 
     async def aclose(self, code: int, reason: str) -> None:
-        """Send what waits, close, and wait until both tasks are over."""
+        """Send what waits, close, and wait until every task is over."""
         if self._online.is_set() and self.closed is None:
             try:
                 async with asyncio.timeout(self._settings.close_timeout_s):
                     await self.outbox.drained()
             except TimeoutError:
                 logger.warning("hung up before everything was sent: the server takes nothing")
+        self._line.hung_up()
         self._end(ClosedError(code, reason or "hung up here"))
         await self._transport.close(code, reason)
         for task in self._tasks:
@@ -79,8 +171,95 @@ class Connection:
         if self.closed is None:
             self.closed = error
             self._online.clear()
+            if self._timer is not None:
+                self._timer.cancel()
+            if self._attempt_task is not None:
+                self._attempt_task.cancel()
             self.outbox.close(error)
-            self._on_closed(error)
+            self._owner.on_line(LineState.OVER)
+            self._owner.on_closed(error)
+
+    # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    async def send(self, event: ClientEvent) -> None:
+        """Send an event of the app's; waits while too much is unsent. Raises ClosedError."""
+        await self.outbox.put(self._unsent(event))
+
+    def send_now(self, event: ClientEvent, *, fleeting: bool = False) -> None:
+        """Send an event without waiting. fleeting: made anew by its sender when the connection is lost. Raises
+        ClosedError."""
+        self.outbox.put_now(self._unsent(event, fleeting=fleeting))
+
+    def _unsent(self, event: ClientEvent, *, fleeting: bool = False) -> Unsent:
+        if self._another is None:
+            return Unsent(encode(event), fleeting)
+        if isinstance(event, FLEETING):
+            return Unsent(encode(event), fleeting=True)
+        event = named(event)
+        if isinstance(event, SessionUpdate):
+            self._asked.sent(event)
+        data = encode(event)
+        return Unsent(data, fleeting, kept(event, data))
+
+    async def _write(self) -> None:
+        while True:
+            await self._online.wait()
+            event = await self.outbox.take()
+            if not self._online.is_set():
+                # It waited for something to send, and meanwhile the connection went.
+                self.outbox.put_back(event)
+                continue
+            connection = self._connections
+            # Before it is written: the server may confirm it before the writing returns.
+            if event.kept is not None:
+                self._ledger.sent(event.kept)
+            try:
+                if self._trace is not None:
+                    self._trace.wire("out", event.data)
+                await self._transport.send(event.data)
+                self.outbox.sent()
+            except ClosedError:
+                # Whether the call is over is for the reader to find out; until then the event waits.
+                if event.kept is not None:
+                    self._ledger.unsent(event.kept)
+                self.outbox.put_back(event)
+                if connection == self._connections:
+                    self._online.clear()
+
+    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def seen(self, event: Event) -> None:
+        """One event that the owner has read of `on_data`: it may confirm what was sent."""
+        self._ledger.receive(event)
+        self._asked.receive(event)
+
+    async def _read(self, transport: Transport) -> None:
+        try:
+            while True:
+                try:
+                    data = await transport.receive()
+                except ClosedError as closed:
+                    if transport is not self._transport:
+                        return
+                    if self._attached and await self._reattached(closed):
+                        continue
+                    if not self._attached:
+                        self._lost(closed)
+                    else:
+                        self._end(closed)
+                    return
+                if transport is not self._transport:
+                    continue  # the last words of a session that has given way
+                if self._trace is not None:
+                    self._trace.wire("in", data)
+                self._owner.on_data(data)
+        except Exception:
+            # Nobody may be left waiting for a reader that is gone.
+            logger.exception("the client failed on what it read")
+            self._end(ClosedError(_INTERNAL_ERROR, "the client failed"))
+            await transport.close(NORMAL_CLOSE, "")
+
+    # ── the first connection, and a sideband's next ones ──────────────────────────────────────────────────────────
 
     async def _connect(self, patience: Patience | None, worth: Callable[[ConnectError], bool]) -> None:
         started, attempt = time.monotonic(), 0
@@ -92,55 +271,175 @@ class Connection:
                 return
             except ConnectError as error:
                 attempt += 1
-                wait = patience.wait(attempt, time.monotonic() - started) if patience and worth(error) else None
-                if wait is None:
+                waited = time.monotonic() - started
+                wait = patience.wait(attempt, waited) if patience and worth(error) else None
+                at_least = error.retry_after_s if isinstance(error, RefusedError) else None
+                if wait is None or patience is None or waited + (at_least or 0.0) > patience.within_s:
                     raise
+                wait = max(wait, at_least or 0.0)
+                self._note("connect_refused", attempt=attempt, wait_s=wait, why=str(error))
             await asyncio.sleep(wait)
-
-    async def _read(self) -> None:
-        try:
-            while True:
-                try:
-                    data = await self._transport.receive()
-                except ClosedError as closed:
-                    if await self._reattached(closed):
-                        continue
-                    self._end(closed)
-                    return
-                self._on_data(data)
-        except Exception:
-            # Nobody may be left waiting for a reader that is gone.
-            logger.exception("the client failed on what it read")
-            self._end(ClosedError(_INTERNAL_ERROR, "the client failed"))
-            await self._transport.close(NORMAL_CLOSE, "")
-
-    async def _write(self) -> None:
-        while True:
-            await self._online.wait()
-            event = await self.outbox.take()
-            connection = self._connections
-            try:
-                await self._transport.send(event.data)
-                self.outbox.sent()
-            except ClosedError:
-                # Whether the call is over is for the reader to find out; until then the event waits.
-                self.outbox.put_back(event)
-                if connection == self._connections:
-                    self._online.clear()
 
     async def _reattached(self, closed: ClosedError) -> bool:
         """Try to get a lost sideband back. False when the call is over."""
         patience = self._settings.reattach
-        if not self._attached or patience is None or self.closed is not None or closed.code not in RETRIED_CLOSE_CODES:
+        if patience is None or self.closed is not None or closed.code not in RETRIED_CLOSE_CODES:
             return False
         self._online.clear()
-        self.outbox.drop_fleeting()
-        self._on_lost()
+        self.outbox.leave()
+        self._owner.on_lost()
         logger.warning("the sideband was lost (close code %d): attaching again", closed.code)
+        self._note("sideband_lost", code=closed.code)
         try:
             await self._connect(patience, worth_reattaching)
         except ConnectError as error:
             logger.warning("the sideband did not come back: %s", error)
             return False
-        self._on_reattached()
+        self.outbox.back()
+        self._owner.on_reattached()
         return True
+
+    # ── a caller's next ones ──────────────────────────────────────────────────────────────────────────────────────
+
+    def _lost(self, closed: ClosedError) -> None:
+        if self.closed is not None:
+            return
+        self._note("lost", code=closed.code, reason=closed.reason)
+        self._line.lost(closed, asyncio.get_running_loop().time())
+        self._carry_out()
+
+    def _carry_out(self) -> None:
+        if self.closed is not None:
+            return
+        for effect in self._line.take_effects():
+            match effect:
+                case Drop():
+                    self._own(self._transport.close(NORMAL_CLOSE, "another connection follows"), "client-drop")
+                case Wait(attempt, wait_s, why):
+                    logger.warning("there is no connection; attempt %d follows in %.1f s: %s", attempt, wait_s, why)
+                    self._note("reconnecting", attempt=attempt, wait_s=round(wait_s, 3), why=str(why))
+                    self._leave()
+                    self._owner.on_waiting(attempt, wait_s, why)
+                case Attempt(number):
+                    if number == 0:
+                        self._note("rollover")
+                    self._attempt_task = self._own(self._attempt(number), "client-attempt")
+                case GiveUp(error):
+                    self._end(error)
+                    return
+        if self._line.away:
+            self._leave()
+        if self._line.carries:
+            self._online.set()
+        else:
+            self._online.clear()
+        if self._line.state is not self._told:
+            self._told = self._line.state
+            self._owner.on_line(self._told)
+        self._arm()
+
+    def _leave(self) -> None:
+        if not self._away:
+            self._away = True
+            self._online.clear()
+            self.outbox.leave()
+            self._gone()
+
+    def _gone(self) -> None:
+        """The session is gone, and with it all that was under way there."""
+        self._note("session_gone")
+        self._owner.on_lost()
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        due = self._line.next_timeout()
+        if due is not None:
+            self._timer = asyncio.get_running_loop().call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        quiet = self._line.state is LineState.UP and self.outbox.empty and not len(self._ledger) and self._owner.quiet()
+        self._line.tick(asyncio.get_running_loop().time(), quiet=quiet)
+        self._carry_out()
+
+    async def _attempt(self, number: int) -> None:
+        """Open one more connection, bring its session up to date, and go over to it."""
+        assert self._another is not None
+        loop = asyncio.get_running_loop()
+        transport: Transport | None = None
+        done: BroughtUp | None = None
+        failure: ClientError
+        try:
+            transport = self._another()
+            await transport.connect()
+            # What is still being written to the old one belongs to the past that is told.
+            await self._rest()
+            owed = self._ledger.owed()
+            items = self._owner.past(self._ledger.open_outputs() | open_outputs(self.outbox.kept()))
+            past = Past(self._asked.session, items, reanchor(items, self._asked.session))
+            done = await bring_up(
+                transport,
+                past,
+                timeout_s=self._settings.answer_timeout_s,
+                noted=None if self._trace is None else self._trace.set_up,
+            )
+        except ClientError as error:
+            failure = error
+        except Exception:
+            logger.exception("a new connection failed")
+            failure = ConnectError("The client failed on a new connection.")
+        finally:
+            if done is None and transport is not None:
+                await transport.close(NORMAL_CLOSE, "")
+        if done is None:
+            logger.warning("no new connection: %s", failure)
+            self._note("attempt_failed", why=str(failure))
+            self._line.failed(failure, loop.time())
+        else:
+            self._switch(done, owed)
+        self._carry_out()
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(_REST_S):
+                await self.outbox.at_rest()
+        except TimeoutError:
+            logger.debug("the old connection does not take the last of what was written")
+
+    def _switch(self, done: BroughtUp, owed: list[Kept]) -> None:
+        old, self._transport = self._transport, done.transport
+        self._connections += 1
+        if not self._away:
+            # The old one still stands. What was under way on it is lost as if it had broken.
+            self._gone()
+        self._own(old.close(NORMAL_CLOSE, "another session follows"), "client-retire")
+        # What was sent and not told: the new session gets it now, before what waits.
+        new = [known for known in self._ledger.owed() if known not in owed]
+        self._ledger.clear()
+        self.outbox.put_first([Unsent(known.data, kept=known) for known in [*owed, *new]])
+        self.outbox.back()
+        self._away = False
+        self._line.brought_up(asyncio.get_running_loop().time(), self._cap(done.session))
+        self._note("renewed", replayed=done.replayed, resent=len(owed) + len(new))
+        logger.info("the call goes on in a new session, which was told %d items", done.replayed)
+        self._owner.on_switched(done.transport)
+        for data in done.frames:
+            self._owner.on_data(data)
+        self._own(self._read(done.transport), "client-read")
+        self._carry_out()
+        self._owner.on_renewed(done.replayed)
+
+    def _cap(self, session: SessionConfig) -> float | None:
+        expires_at = session.expires_at if isinstance(session.expires_at, int | float) else None
+        return session_cap(expires_at, time.time(), self._known_cap_s, self._settings.session_cap_s)
+
+    def _note(self, decision: str, **more: object) -> None:
+        if self._trace is not None:
+            self._trace.note(decision, **more)
+
+    def _own(self, work: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task

@@ -23,6 +23,8 @@ AZURE_CAP_S = 1800.0
 
 _AGAIN_S = 5.0
 """How long a rollover that failed is left alone before it is tried again."""
+_LOOK_AGAIN_S = 0.25
+"""How often it is looked whether a quiet moment has come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,7 +125,6 @@ class Continuity:
         self._chance = chance
         self._state = LineState.UP
         self._effects: list[Effect] = []
-        self._quiet = False
         self._attempts = 0
         self._lost_at = 0.0
         self._due: float | None = None
@@ -152,8 +153,7 @@ class Continuity:
         if self._state in (LineState.LOST, LineState.SHAKY):
             return self._due
         if self._state is LineState.UP and self._seek_at is not None and self._force_at is not None:
-            # A quiet moment begins with an input, which looks at the time by itself.
-            return self._seek_at if self._quiet else self._force_at
+            return min(self._seek_at, self._force_at)
         return None
 
     def take_effects(self) -> list[Effect]:
@@ -180,7 +180,6 @@ class Continuity:
         """It does again."""
         if self._state is LineState.SHAKY:
             self._state = LineState.UP
-            self._look_for_a_rollover(now)
 
     def lost(self, error: ClosedError, now: float) -> None:
         """The connection is gone."""
@@ -230,29 +229,22 @@ class Continuity:
             else:
                 self._wait(error, now, error.retry_after_s if isinstance(error, RefusedError) else None)
 
-    # ── time and quiet ────────────────────────────────────────────────────────────────────────────────────────────
+    # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def quiet(self, quiet: bool, now: float) -> None:
-        """Whether, from now on, nobody speaks, no tool runs and everything that was sent has arrived."""
-        self._quiet = quiet
-        self._look_for_a_rollover(now)
-
-    def tick(self, now: float) -> None:
+    def tick(self, now: float, *, quiet: bool = False) -> None:
+        """Time has passed. quiet: nobody speaks, no tool runs, and everything that was sent has arrived."""
         if self._state is LineState.LOST and self._due is not None and now >= self._due:
             self._state = LineState.RECONNECTING
             self._effects.append(Attempt(self._attempts))
         elif self._state is LineState.SHAKY and self._due is not None and now >= self._due:
             self._effects.append(Drop())
             self.lost(ClosedError(1006, "the media path did not come back"), now)
-        else:
-            self._look_for_a_rollover(now)
-
-    def _look_for_a_rollover(self, now: float) -> None:
-        if self._state is not LineState.UP or self._seek_at is None or self._force_at is None:
-            return
-        if now >= self._force_at or (self._quiet and now >= self._seek_at):
-            self._state = LineState.ROLLING_OVER
-            self._effects.append(Attempt(0))
+        elif self._state is LineState.UP and self._seek_at is not None and self._force_at is not None:
+            if now >= self._force_at or (quiet and now >= self._seek_at):
+                self._state = LineState.ROLLING_OVER
+                self._effects.append(Attempt(0))
+            elif now >= self._seek_at:
+                self._seek_at = now + _LOOK_AGAIN_S
 
     # ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -7,7 +7,7 @@ chooses, so that a session that is told of it by its history is not told of it a
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -123,19 +123,22 @@ class Ledger:
                 # Refused: to send it again would only be refused again.
                 self._confirm(error.event_id)
 
+    def unsent(self, event: Kept) -> None:
+        """It could not be written after all."""
+        self._confirm(str(event.event.event_id))
+
     def owed(self) -> list[Kept]:
-        """What has to be sent again, in order; it is not waited for any more."""
-        owed = list(self._waiting.values())
+        """What a new session has to be given, in order."""
+        return list(self._waiting.values())
+
+    def clear(self) -> None:
+        """There is a new session, and what was owed is on its way to it."""
         self._waiting.clear()
         self._bytes = 0
-        return owed
 
     def open_outputs(self) -> set[str]:
         """The calls whose outputs are not confirmed."""
-        items = (
-            known.event.item for known in self._waiting.values() if isinstance(known.event, ConversationItemCreate)
-        )
-        return {item.call_id for item in items if isinstance(item, FunctionCallOutput)}
+        return open_outputs(self._waiting.values())
 
     def _creates(self, item: Item) -> str | None:
         creates = {
@@ -159,11 +162,12 @@ class Ledger:
 class SessionAsked:
     """What the session has been asked to be, and has become, by our own updates. Pure; one for each call.
 
-    A later session is to begin as this one has become. An update that was refused never counts.
+    A later session is to begin as this one has become. An update that was refused never counts, and one that is not
+    answered yet is sent again.
     """
 
-    def __init__(self, opening: SessionConfig | None) -> None:
-        self._asked = opening
+    def __init__(self) -> None:
+        self._asked: SessionConfig | None = None
         self._pending: OrderedDict[str, SessionConfig] = OrderedDict()
 
     @property
@@ -186,9 +190,11 @@ class SessionAsked:
             both = isinstance(self._asked, RealtimeSession) and isinstance(session, RealtimeSession)
             self._asked = overlaid(self._asked, session) if both else session  # type: ignore[arg-type]
 
-    def disconnected(self) -> None:
-        """What was not answered is sent again, and is then asked anew."""
-        self._pending.clear()
+
+def open_outputs(events: Iterable[Kept]) -> set[str]:
+    """The calls whose outputs these events bring."""
+    created = [known.event.item for known in events if isinstance(known.event, ConversationItemCreate)]
+    return {item.call_id for item in created if isinstance(item, FunctionCallOutput)}
 
 
 def which(sent: Mapping[str, Item], come: Item) -> str | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 
 from antiphon.client.errors import ClosedError, OverflowingError
+from antiphon.client.kept import Kept
 from antiphon.protocol import ServerEvent, UnknownEvent
 
 Event = ServerEvent | UnknownEvent
@@ -26,10 +27,14 @@ class SlowConsumer(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Unsent:
-    """One event on its way out. fleeting: of no use on another connection; its sender makes another one then."""
+    """One event on its way out. fleeting: of no use on another connection; its sender makes another one then.
+
+    kept: the event itself, if it must arrive and the server says so when it has.
+    """
 
     data: str
     fleeting: bool = False
+    kept: Kept | None = None
 
 
 class Outbox:
@@ -42,21 +47,51 @@ class Outbox:
         self._changed = asyncio.Event()
         self._closed: ClosedError | None = None
         self._in_hand = False
+        self._away = False
+        self.dropped = 0
+        """How many fleeting events were dropped because there was no connection."""
 
-    async def put(self, data: str) -> None:
+    async def put(self, event: Unsent) -> None:
         """Add an event of the app's; waits while there is no room. Raises ClosedError."""
-        while self._closed is None and self._unsent and self._bytes + len(data) > self._max_bytes:
+        while (
+            self._closed is None
+            and self._unsent
+            and self._bytes + len(event.data) > self._max_bytes
+            and not (self._away and event.fleeting)
+        ):
             await self._change()
-        self.put_now(data)
+        self.put_now(event)
 
-    def put_now(self, data: str, *, fleeting: bool = False) -> None:
+    def put_now(self, event: Unsent) -> None:
         """Add an event without waiting. Raises ClosedError."""
         if self._closed is not None:
             raise self._closed
-        self._unsent.append(Unsent(data, fleeting))
+        if self._away and event.fleeting:
+            self.dropped += 1
+            return
+        self._unsent.append(event)
         # Of a JSON text nearly all is ASCII: characters are counted, not encoded bytes, for that costs nothing.
-        self._bytes += len(data)
+        self._bytes += len(event.data)
         self._changed.set()
+
+    @property
+    def unsent_bytes(self) -> int:
+        """How much waits."""
+        return self._bytes
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing waits, and nothing is being written."""
+        return not self._unsent and not self._in_hand
+
+    def kept(self) -> list[Kept]:
+        """Of what waits, what must arrive."""
+        return [event.kept for event in self._unsent if event.kept is not None]
+
+    async def at_rest(self) -> None:
+        """Wait until nothing is being written."""
+        while self._in_hand:
+            await self._change()
 
     async def take(self) -> Unsent:
         """The next event to send; `sent` or `put_back` must follow."""
@@ -74,16 +109,31 @@ class Outbox:
     def put_back(self, event: Unsent) -> None:
         """It could not be sent: it is the next one again, unless it is fleeting."""
         self._in_hand = False
-        if not event.fleeting:
+        if event.fleeting:
+            self.dropped += 1
+        else:
             self._unsent.appendleft(event)
             self._bytes += len(event.data)
         self._changed.set()
 
-    def drop_fleeting(self) -> None:
-        """The connection was lost."""
-        self._unsent = deque(event for event in self._unsent if not event.fleeting)
-        self._bytes = sum(len(event.data) for event in self._unsent)
+    def put_first(self, events: Sequence[Unsent]) -> None:
+        """These come before everything that waits."""
+        self._unsent.extendleft(reversed(events))
+        self._bytes += sum(len(event.data) for event in events)
         self._changed.set()
+
+    def leave(self) -> None:
+        """The connection was lost. What is fleeting is dropped, and until `back` it is not even taken."""
+        kept = [event for event in self._unsent if not event.fleeting]
+        self.dropped += len(self._unsent) - len(kept)
+        self._unsent = deque(kept)
+        self._bytes = sum(len(event.data) for event in self._unsent)
+        self._away = True
+        self._changed.set()
+
+    def back(self) -> None:
+        """There is a connection again."""
+        self._away = False
 
     async def drained(self) -> None:
         """Wait until everything has been sent."""

@@ -61,7 +61,7 @@ MAX_UNSENT_BYTES = 32 * 1024 * 1024
 
 _GOING_AWAY, _POLICY, _INTERNAL = 1001, 1008, 1011
 _REPLAY_SECONDS = 15.0
-_QUIET_CLIENT = ClientSettings(max_events=0)
+_QUIET_CLIENT = ClientSettings(max_events=0, connect=None, reconnect=None, rollover=None)
 
 
 class _Outcome(enum.Enum):
