@@ -76,6 +76,8 @@ async def test_the_conversation_is_saved_as_json(page: Page, server: ScriptedSer
 async def test_a_past_conversation_can_be_read_and_forgotten(page: Page, server: ScriptedServer) -> None:
     await talk(page, server)
     await page.click("#call")
+    await page.click("#past-open")
+    await expect(page.get_by_role("button", name="Where is the harbour?")).to_be_visible()
     await page.reload()
     await page.click("#past-open")
     await page.get_by_role("button", name="Where is the harbour?").click()
@@ -90,6 +92,5 @@ async def test_who_wants_nothing_kept_finds_nothing_kept(page: Page, server: Scr
     await page.keyboard.press("Escape")
     await talk(page, server)
     await page.click("#call")
-    await page.reload()
     await page.click("#past-open")
     await expect(page.locator("#past-box")).to_contain_text("Nothing yet")

@@ -60,7 +60,7 @@ const theirMeter = new Meter();
 const mark = new Mark(/** @type {any} */ (byId("mark")));
 const view = new TranscriptView(byId("transcript"), byId("newest"), (words) => (byId("announcer").textContent = words));
 const panel = new ConversationPanel(written, (key) => say({ key }));
-new PastSheet();
+new PastSheet(archive);
 const sheet = new SettingsSheet(loadSettings(), {
   onChange: (settings) => {
     saveSettings(settings);
@@ -116,6 +116,7 @@ function onPhase(phase, problem) {
     sound.srcObject = null;
     hear({ type: "local.call_over" });
     activity = { ...restingActivity(), answers: activity.answers };
+    void archive();
     if (problem) say({ key: problem.kind, detail: problem.detail, isBad: rest === "failed" });
     else say(null);
   } else if (phase === "shaky") {

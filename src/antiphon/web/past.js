@@ -9,12 +9,13 @@ import { language, word } from "./words.js";
 /** @typedef {import("./archive.js").PastConversation} PastConversation */
 
 export class PastSheet {
-  constructor() {
+  /** @param {() => Promise<void>} keep  puts the conversation at hand among them first */
+  constructor(keep) {
     this.dialog = /** @type {HTMLDialogElement} */ (byId("past"));
     this.box = byId("past-box");
     byId("past-open").addEventListener("click", () => {
       this.dialog.showModal();
-      void this.#list();
+      void keep().then(() => this.#list());
     });
   }
 
