@@ -30,6 +30,7 @@ class End:
         self.playout = Playout(60)
         self.path = AudioPath(
             payload_type=OPUS,
+            taken_types=frozenset({OPUS}),
             sends=self.sends,
             receives=self.receives,
             ssrc=self.ssrc,

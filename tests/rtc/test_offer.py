@@ -7,8 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from antiphon.rtc import InvalidOffer
-from antiphon.rtc.answer import LocalCandidate, LocalSide, chosen_setup, write_answer
-from antiphon.rtc.offer import Direction, Offer, Setup, parse_offer
+from antiphon.rtc.answer import chosen_setup, write_answer
+from antiphon.rtc.local_side import LocalCandidate, LocalSide
+from antiphon.rtc.offer import Offer, parse_offer
+from antiphon.rtc.sdp import Direction, Setup
 from sdp_samples import CHROMIUM_OFFER, section
 
 LOCAL = LocalSide(

@@ -12,7 +12,8 @@ import pytest
 
 from antiphon.errors import LocalProtocolError
 from antiphon.rtc import RtcSettings
-from antiphon.rtc.aiortc_transport import CLOSED_HERE, AiortcTransport, State
+from antiphon.rtc.aiortc_transport import AiortcTransport
+from antiphon.rtc.peer import CLOSED_HERE, State
 from call_recorder import Call, CallRecorder, call, tone
 from rtc_caller import Caller
 

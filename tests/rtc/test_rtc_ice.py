@@ -15,7 +15,7 @@ from antiphon.errors import ConfigurationError
 from antiphon.rtc import IceServer, RtcSettings, TransportUnavailable
 from antiphon.rtc.aiortc_transport import AiortcTransport
 from antiphon.rtc.ice import CallConnection, local_addresses
-from antiphon.rtc.offer import RemoteCandidate
+from antiphon.rtc.sdp import RemoteCandidate
 from call_recorder import CallRecorder
 from rtc_caller import Caller
 
@@ -29,7 +29,7 @@ def machine_with(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
 
 
 def connection(settings: RtcSettings, addresses: list[str]) -> CallConnection:
-    return CallConnection(settings, addresses=addresses, on_media=lambda data: None, on_silence=lambda: None)
+    return CallConnection(settings, addresses=addresses, on_media=lambda data: None, on_life=lambda life: None)
 
 
 def test_loopback_and_link_local_addresses_are_not_offered_to_strangers(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +119,7 @@ async def test_the_advertised_address_comes_first_with_our_port() -> None:
     ice = connection(settings, ["127.0.0.1"])
     try:
         await ice.gather_candidates()
-        assert [c.address for c in ice.answer_candidates()] == ["127.0.0.1"], "loopback is nobody's public address"
+        assert [c.address for c in ice.own_candidates()] == ["127.0.0.1"], "loopback is nobody's public address"
     finally:
         await ice.close()
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -131,7 +131,7 @@ async def test_the_advertised_address_comes_first_with_our_port() -> None:
     ice = connection(settings, [own])
     try:
         await ice.gather_candidates()
-        public, private = ice.answer_candidates()
+        public, private = ice.own_candidates()
         assert (public.address, private.address) == ("203.0.113.9", own)
         assert public.port == private.port
         assert public.priority > private.priority
@@ -147,7 +147,7 @@ async def test_a_stun_server_that_does_not_answer_does_not_hold_the_answer_up() 
         )
         try:
             await ice.gather_candidates()
-            assert [c.kind for c in ice.answer_candidates()] == ["host"]
+            assert [c.kind for c in ice.own_candidates()] == ["host"]
         finally:
             await ice.close()
 

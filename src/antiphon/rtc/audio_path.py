@@ -54,13 +54,15 @@ class AudioPath:
     """Both directions of one call's audio. Belongs to its transport, which hands in datagrams and beats.
 
     transmit, transmit_report: take an RTP or RTCP packet, not yet protected. on_audio, on_played: as in CallHandler.
-    sends: whether the peer wants to hear us; without, speech is played out to nobody, so that `on_played` goes on.
+    payload_type: of what we send; taken_types: of what we take. sends: whether the peer wants to hear us; without,
+    speech is played out to nobody, so that `on_played` goes on.
     """
 
     def __init__(
         self,
         *,
         payload_type: int,
+        taken_types: frozenset[int],
         sends: bool,
         receives: bool,
         ssrc: int,
@@ -74,7 +76,8 @@ class AudioPath:
         on_played: Callable[[int], None],
         jitter: JitterSettings | None = None,
     ) -> None:
-        self._payload_type, self._sends, self._receives, self._ssrc = payload_type, sends, receives, ssrc
+        self._payload_type, self._taken_types, self._ssrc = payload_type, taken_types, ssrc
+        self._sends, self._receives = sends, receives
         self._transmit, self._transmit_report = transmit, transmit_report
         self._on_audio, self._on_played = on_audio, on_played
         self._playout = playout
@@ -82,7 +85,7 @@ class AudioPath:
         self._sequence = random.getrandbits(15)  # below 2**15, so that it does not wrap within the first packets
         self._timestamp = random.getrandbits(32)
         self._talking = False
-        self._packets = self._octets = 0
+        self.packets_sent = self._octets = 0
         self.jitter: Final = JitterBuffer(jitter)
         self.reports: Final = Reports(ssrc, cname)
         self.invalid_packets = 0
@@ -93,7 +96,7 @@ class AudioPath:
     def on_rtp(self, data: bytes, now: float) -> None:
         """One authenticated RTP packet came in."""
         packet = parse_rtp(data)
-        if packet is None or packet.payload_type != self._payload_type or not self._receives or not packet.payload:
+        if packet is None or packet.payload_type not in self._taken_types or not self._receives or not packet.payload:
             return
         try:
             ticks = int(packet_duration_ms(packet.payload) * CLOCK) // 1000
@@ -127,7 +130,7 @@ class AudioPath:
         if self.reports.is_due(now):
             report = self.reports.write(
                 now,
-                packets=self._packets,
+                packets=self.packets_sent,
                 octets=self._octets,
                 timestamp=self._timestamp,
                 peer=self._peer,
@@ -148,7 +151,7 @@ class AudioPath:
         )
         self._sequence = (self._sequence + 1) & 0xFFFF
         self._timestamp = (self._timestamp + _TICKS) & 0xFFFFFFFF
-        self._packets += 1
+        self.packets_sent += 1
         self._octets += len(payload)
 
     def _deliver(self, pieces: list[Piece]) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
-from aiortc import RTCDataChannel, RTCDtlsTransport, RTCSctpTransport
+from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsTransport, RTCSctpTransport
 from aiortc.rtcsctptransport import RTCSctpCapabilities, SackChunk
 
 from antiphon.rtc.settings import EventTooLarge
@@ -21,6 +21,7 @@ from antiphon.rtc.settings import EventTooLarge
 logger = logging.getLogger(__name__)
 
 _MAX_CHANNELS: Final = 16
+_HIGH_WATER: Final = 256 * 1024
 _WINDOW_SLACK: Final = 64 * 1024  # what an honest peer may have sent before it heard that the window is closed
 
 
@@ -66,10 +67,11 @@ class GuardedSctp(RTCSctpTransport):
 
 
 class EventChannel:
-    """The first data channel that the peer opens, whatever its label. Belongs to its transport.
+    """The data channel that carries events. Belongs to its transport.
 
-    Messages queued before it opens leave in order when it does. max_queue_bytes bounds what waits in all; beyond it,
-    on_failure is told, and the message is dropped.
+    label: ours, which we open; None takes the first one that the peer opens, whatever its label. Messages queued before
+    it opens leave in order when it does. max_queue_bytes bounds what waits in all; beyond it, on_failure is told, and
+    the message is dropped. on_closed: the peer closed the channel.
     """
 
     def __init__(
@@ -82,17 +84,22 @@ class EventChannel:
         on_open: Callable[[], None],
         on_message: Callable[[str | bytes], None],
         on_failure: Callable[[str], None],
+        on_closed: Callable[[], None],
+        label: str | None = None,
     ) -> None:
         self.max_message_size: Final[int | None] = peer_max_message or None
         self._peer_max_message = peer_max_message
         self._max_queue = max_queue_bytes
-        self._on_open, self._on_message, self._on_failure = on_open, on_message, on_failure
+        self._on_open, self._on_message, self._on_failure, self._on_closed = on_open, on_message, on_failure, on_closed
+        self._label = label
         self._early: deque[str] = deque()
         self._early_bytes = 0
         self._channel: RTCDataChannel | None = None
+        self._own: RTCDataChannel | None = None
         self._closed = False
+        self._emptied = asyncio.Event()
         self._sctp = GuardedSctp(dtls, max_message=max_message, on_violation=on_failure)
-        self._sctp.on("datachannel", self._opened)
+        self._sctp.on("datachannel", self._offered)
 
     @property
     def port(self) -> int:
@@ -102,6 +109,11 @@ class EventChannel:
     async def start(self, peer_port: int) -> None:
         """Open the association; DTLS must be connected."""
         await self._sctp.start(RTCSctpCapabilities(maxMessageSize=self._peer_max_message), peer_port)
+        if self._label is not None:
+            # Not before: the numbers of the channels that we open depend on the DTLS role, which start() looks at.
+            own = self._own = RTCDataChannel(self._sctp, RTCDataChannelParameters(label=self._label))
+            own.on("open", lambda: self._opened(own))
+            own.on("close", self._peer_closed)
 
     def send(self, data: str) -> None:
         """Queue one text message. Raises EventTooLarge; dropped once the channel is closed."""
@@ -112,7 +124,7 @@ class EventChannel:
             raise EventTooLarge(
                 f"an event of {size} bytes is more than the peer takes on its data channel ({self._peer_max_message})"
             )
-        waiting = self._early_bytes if self._channel is None else self._channel.bufferedAmount
+        waiting = self.waiting_bytes
         if waiting + size > self._max_queue:
             self._on_failure(f"the peer does not read its events: {waiting} bytes are waiting")
         elif self._channel is None:
@@ -121,9 +133,21 @@ class EventChannel:
         elif self._channel.readyState == "open":
             self._channel.send(data)
 
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of events that have not left for the peer."""
+        return self._early_bytes if self._channel is None else int(self._channel.bufferedAmount)
+
+    async def room(self) -> None:
+        """Wait while so much waits for the peer that more would only make it later. Returns too when it is closed."""
+        while not self._closed and self.waiting_bytes > _HIGH_WATER:
+            self._emptied.clear()
+            await self._emptied.wait()
+
     async def stop(self, *, linger: float) -> None:
         """Close the association, after at most `linger` seconds for what was sent to arrive. The rest is dropped."""
         self._closed = True
+        self._emptied.set()
         self._early.clear()
         if linger:
             with contextlib.suppress(TimeoutError):
@@ -131,13 +155,21 @@ class EventChannel:
                     await self._sctp.drained()
         await self._sctp.stop()
 
-    def _opened(self, channel: Any) -> None:
-        if self._channel is not None or self._closed:
+    def _offered(self, channel: Any) -> None:
+        if self._label is not None or self._channel is not None:
             channel.close()  # one channel carries all events; a second one would only lose them
+        else:
+            channel.on("close", self._peer_closed)
+            self._opened(channel)
+
+    def _opened(self, channel: RTCDataChannel) -> None:
+        if self._closed:
+            channel.close()
             return
         self._channel = channel
+        channel.bufferedAmountLowThreshold = _HIGH_WATER
+        channel.on("bufferedamountlow", self._emptied.set)
         channel.on("message", self._received)
-        channel.on("close", self._peer_closed)
         while self._early:
             channel.send(self._early.popleft())
         self._early_bytes = 0
@@ -149,4 +181,4 @@ class EventChannel:
 
     def _peer_closed(self) -> None:
         if not self._closed:
-            self._on_failure("the peer closed the data channel")
+            self._on_closed()

@@ -18,13 +18,20 @@ from typing import Any, Final
 import ifaddr
 from aioice import Candidate, Connection
 from aioice.candidate import candidate_foundation, candidate_priority
-from aioice.ice import ICE_COMPLETED, StunProtocol, server_reflexive_candidate
-from aioice.stun import TransactionError
+from aioice.ice import (
+    ICE_COMPLETED,
+    CandidatePair,
+    StunProtocol,
+    relayed_candidate,
+    server_reflexive_candidate,
+)
+from aioice.stun import RETRY_RTO, TransactionError
 from aiortc import RTCIceGatherer, RTCIceServer
 from aiortc.rtcicetransport import connection_kwargs
 
-from antiphon.rtc.answer import LocalCandidate
-from antiphon.rtc.offer import RemoteCandidate
+from antiphon.rtc.life import Life, SignsOfLife
+from antiphon.rtc.local_side import LocalCandidate
+from antiphon.rtc.sdp import RemoteCandidate
 from antiphon.rtc.settings import RtcSettings, TransportUnavailable
 
 MAX_ADDRESSES: Final = 8
@@ -32,8 +39,6 @@ MAX_ADDRESSES: Final = 8
 
 _MAX_QUEUED: Final = 1024
 _CHECK_PERIOD: Final = 0.02  # RFC 8445 section 14.2's Ta, as aioice paces its checks
-_STUN_TIMEOUT: Final = 2.0
-_TURN_TIMEOUT: Final = 2
 _RECEIVE_BUFFER: Final = 256 * 1024
 
 
@@ -62,14 +67,19 @@ def _text(address: str | tuple[str, int, int]) -> str:
     return address if isinstance(address, str) else address[0]
 
 
+def is_media(data: bytes) -> bool:
+    """Whether a datagram is RTP or RTCP, and not STUN or DTLS (RFC 7983)."""
+    return bool(data) and 127 < data[0] < 192
+
+
 class MediaProtocol(StunProtocol):
     """A bound UDP socket. SRTP goes straight to its taker; everything else takes aioice's way."""
 
     receiver: CallConnection
 
     def datagram_received(self, data: bytes | str, addr: tuple[Any, ...]) -> None:
-        # RFC 7983: 128 to 191 is RTP or RTCP. Parsing it as STUN first would cost an exception for every packet.
-        if isinstance(data, bytes) and data and 127 < data[0] < 192:
+        # Parsing it as STUN first would cost an exception for every packet.
+        if isinstance(data, bytes) and is_media(data):
             self.receiver.media_received(data)
         else:
             super().datagram_received(data, addr)
@@ -78,8 +88,9 @@ class MediaProtocol(StunProtocol):
 class CallConnection(Connection):
     """The ICE agent of one call. Belongs to its transport.
 
-    on_media: takes every SRTP and SRTCP datagram, not yet authenticated. on_silence: called once when the peer has
-    shown no sign of life for `silence_timeout_s`; the connection is left as it is.
+    controlling: whether our side chooses the pair of addresses. on_media: takes every SRTP and SRTCP datagram, not yet
+    authenticated. on_life: the peer has fallen silent (SHAKY), is back (WELL), or has shown no sign of life for
+    `silence_timeout_s` (GONE, once; the connection is left as it is).
     """
 
     def __init__(
@@ -88,21 +99,29 @@ class CallConnection(Connection):
         *,
         addresses: Sequence[str],
         on_media: Callable[[bytes], None],
-        on_silence: Callable[[], None],
+        on_life: Callable[[Life], None],
+        controlling: bool = False,
     ) -> None:
         servers = [
             RTCIceServer(urls=server.url, username=server.username, credential=server.credential)
             for server in settings.ice_servers
         ]
-        super().__init__(ice_controlling=False, **connection_kwargs(servers))
+        super().__init__(ice_controlling=controlling, **connection_kwargs(servers))
         self._settings = settings
         self._addresses = addresses
         self._on_media = on_media
-        self._on_silence = on_silence
-        self._heard = 0.0
+        self._on_life = on_life
+        self._signs: SignsOfLife | None = None
+        self.round_trip: float | None = None
+        """Seconds of the last check's way there and back."""
+        self.bytes_in = self.bytes_out = 0
+        """Of media and data, as UDP carries them; checks apart."""
+        self.gathering_timed_out = False
+        """Whether a STUN or TURN server did not answer in time."""
 
     def media_received(self, data: bytes) -> None:
         """One SRTP or SRTCP datagram has come in, from whomever."""
+        self.bytes_in += len(data)
         self._on_media(data)
 
     def data_received(self, data: bytes, component: int) -> None:
@@ -111,17 +130,35 @@ class CallConnection(Connection):
         The queue is bounded: what does not fit is dropped, as the network might have; DTLS and SCTP send again.
         """
         if data and 19 < data[0] < 64 and self._queue.qsize() < _MAX_QUEUED:
+            self.bytes_in += len(data)
             super().data_received(data, component)
 
-    def alive(self) -> None:
-        """The peer was heard: something authentic of it has arrived."""
-        self._heard = asyncio.get_running_loop().time()
+    async def sendto(self, data: bytes, component: int) -> None:
+        """Send DTLS to the peer, as aiortc does it."""
+        self.bytes_out += len(data)
+        await super().sendto(data, component)
 
     def send_now(self, data: bytes) -> None:
         """Send a datagram to the peer without waiting; dropped when there is no way to it (yet, or any more)."""
         pair = self._nominated.get(1)
         if pair is not None and not self._closing:
+            self.bytes_out += len(data)
             pair.protocol.transport.sendto(data, pair.remote_addr)
+
+    @property
+    def pair(self) -> CandidatePair | None:
+        """The pair of addresses that carries the call, None before there is one."""
+        return self._nominated.get(1)
+
+    def alive(self) -> None:
+        """The peer was heard: something authentic of it has arrived."""
+        if self._signs is not None and self._signs.heard(asyncio.get_running_loop().time()):
+            self._on_life(Life.WELL)
+
+    def watch(self, now: float) -> None:
+        """Time has passed: notice a peer that has fallen silent."""
+        if self._signs is not None and self._signs.look(now):
+            self._on_life(self._signs.life)
 
     async def gather_candidates(self) -> None:
         """Bind our sockets and find our candidates. Raises TransportUnavailable when no address could be bound."""
@@ -136,15 +173,7 @@ class CallConnection(Connection):
                 + ("" if self._settings.udp_ports is None else " from {} to {}".format(*self._settings.udp_ports))
             )
         self._local_candidates += [protocol.local_candidate for protocol in self._protocols]
-        if self.stun_server is not None:
-            self._local_candidates += await self._reflexive(self.stun_server)
-        if self.turn_server is not None:
-            # With no addresses aioice's own way adds the relayed candidates only.
-            stun_server, self.stun_server = self.stun_server, None
-            try:
-                self._local_candidates += await self.get_component_candidates(1, [], timeout=_TURN_TIMEOUT)
-            finally:
-                self.stun_server = stun_server
+        self._local_candidates += await self._ask_servers()
         self._local_candidates_end = True
 
     async def connect(self) -> None:
@@ -172,27 +201,37 @@ class CallConnection(Connection):
                 pair.task.cancel()
         if outcome != ICE_COMPLETED:
             raise ConnectionError("no pair of addresses let a check through")
-        self.alive()
+        self._signs = SignsOfLife(
+            asyncio.get_running_loop().time(),
+            shaky_after=self._settings.shaky_after_s,
+            gone_after=self._settings.silence_timeout_s,
+        )
         self._query_consent_task = asyncio.create_task(self.query_consent())
 
     async def query_consent(self) -> None:
         """Ask the peer for consent (RFC 7675) as long as it answers; anything authentic from it counts as an answer."""
-        loop = asyncio.get_running_loop()
-        timeout, password = self._settings.silence_timeout_s, self.remote_password or ""
-        while (left := self._heard + timeout - loop.time()) > 0:
-            await asyncio.sleep(min(left, min(5.0, timeout / 4) * random.uniform(0.8, 1.2)))
+        assert self._signs is not None
+        loop, signs, password = asyncio.get_running_loop(), self._signs, self.remote_password or ""
+        # Twice before a peer that only answers checks would seem to have fallen silent.
+        pause = min(5.0, self._settings.silence_timeout_s / 4, self._settings.shaky_after_s / 2)
+        while (left := signs.gone_at - loop.time()) > 0:
+            await asyncio.sleep(min(left, pause * random.uniform(0.8, 1.2)))
             for pair in list(self._nominated.values()):
                 request = self.build_request(pair, nominate=False)
+                asked = loop.time()
                 with contextlib.suppress(TransactionError, TimeoutError):
-                    async with asyncio.timeout_at(self._heard + timeout):
+                    async with asyncio.timeout_at(signs.gone_at):
                         await pair.protocol.request(
                             request, pair.remote_addr, integrity_key=password.encode(), retransmissions=1
                         )
+                    took = loop.time() - asked
+                    if took < RETRY_RTO:  # later it may be the answer to either of two requests
+                        self.round_trip = took
                     self.alive()
-        self._on_silence()
+        self.watch(loop.time())
 
-    def answer_candidates(self) -> list[LocalCandidate]:
-        """Our candidates as the answer lists them, the advertised address first."""
+    def own_candidates(self) -> list[LocalCandidate]:
+        """Our candidates as our SDP lists them, the advertised address first."""
         own = [
             LocalCandidate(
                 c.foundation,
@@ -257,18 +296,35 @@ class CallConnection(Connection):
         start = random.randrange(len(ports))
         return (*ports[start:], *ports[:start])
 
-    async def _reflexive(self, server: tuple[str, int]) -> list[Candidate]:
-        """What a STUN server sees of our IPv4 sockets; nothing where it does not answer in time."""
-        tasks = [
-            asyncio.create_task(server_reflexive_candidate(protocol, server))
-            for protocol in self._protocols
-            if ipaddress.ip_address(protocol.local_candidate.host).version == 4
-        ]
+    async def _ask_servers(self) -> list[Candidate]:
+        """What a STUN server sees of our IPv4 sockets and a TURN server lends us, as far as they answer in time."""
+        tasks: list[asyncio.Task[tuple[Candidate, StunProtocol | None]]] = []
+        if (stun := self.stun_server) is not None:
+            hosts = {p: ipaddress.ip_address(p.local_candidate.host) for p in self._protocols}
+            asking = [p for p, host in hosts.items() if host.version == 4]
+            # From loopback only a server on this machine can be asked, and so only where there is nothing else.
+            asking = [p for p in asking if not hosts[p].is_loopback] or asking
+            tasks += [asyncio.create_task(server_reflexive_candidate(protocol, stun)) for protocol in asking]
+        if self.turn_server is not None:
+            relay = relayed_candidate(
+                component=1,
+                hide_related_address=False,
+                protocol_factory=lambda: MediaProtocol(self),
+                turn_server=self.turn_server,
+                turn_username=self.turn_username,
+                turn_password=self.turn_password,
+                turn_ssl=self.turn_ssl,
+                turn_transport=self.turn_transport,
+            )
+            tasks.append(asyncio.create_task(relay))
         if not tasks:
             return []
         try:
-            done, _ = await asyncio.wait(tasks, timeout=_STUN_TIMEOUT)
-            return [task.result()[0] for task in done if task.exception() is None]
+            done, pending = await asyncio.wait(tasks, timeout=self._settings.gathering_timeout_s)
+            self.gathering_timed_out = bool(pending)
+            found = [task.result() for task in done if task.exception() is None]
+            self._protocols += [protocol for _, protocol in found if protocol is not None]
+            return [candidate for candidate, _ in found]
         finally:
             for task in tasks:
                 task.cancel()

@@ -1,7 +1,8 @@
 """The order and the gaps of one incoming RTP audio stream. Pure: time is an argument, nothing is decoded here.
 
 Nobody listens to this stream at a steady pace, so nothing is delayed for smoothness: a packet in order leaves at once.
-Only behind a gap packets are held, for 20 to 60 ms, for the missing one to come; then the gap is declared lost.
+Only behind a gap packets are held for the missing one to come, for 20 ms where packets keep their order and for up to
+250 ms where they do not; then the gap is declared lost.
 """
 
 from __future__ import annotations
@@ -48,13 +49,15 @@ Piece = Packet | Lost | Silence
 class JitterSettings:
     """Seconds, all of them.
 
-    min_wait, max_wait: how long packets behind a gap are held for the missing one; it adapts between the two.
+    min_wait, max_wait: how long packets behind a gap are held for the missing one; it adapts between the two, from
+    first_wait on.
     stall: with no packet for so long, silence is made up in real time, so that a talker who mutes is heard to end;
     at most `stall_fill` of it. max_lead: how far a sender may run ahead of real time before packets are dropped.
     """
 
     min_wait: float = 0.02
-    max_wait: float = 0.06
+    first_wait: float = 0.04
+    max_wait: float = 0.25
     stall: float = 0.2
     stall_fill: float = 5.0
     max_lead: float = 2.0
@@ -91,7 +94,7 @@ class JitterBuffer:
         self._next: int | None = None
         self._time: int | None = None
         self._frame = CLOCK // 50
-        self._wait = (self.settings.min_wait + self.settings.max_wait) / 2
+        self._wait = self.settings.first_wait
         self._held: dict[int, _Held] = {}
         self._given_up: OrderedDict[int, float] = OrderedDict()
         self._suspect: int | None = None

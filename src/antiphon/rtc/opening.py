@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from antiphon.audio.opus import library_version
 from antiphon.rtc.settings import RtcSettings, TransportUnavailable
-from antiphon.rtc.transport import CallHandler, CallTransport
+from antiphon.rtc.transport import CallerTransport, CallHandler, CallTransport
 
 
 def load_transport() -> None:
@@ -24,11 +24,43 @@ def load_transport() -> None:
 
 
 def open_transport(handler: CallHandler, settings: RtcSettings | None = None) -> CallTransport:
-    """A new transport for one call. Raises TransportUnavailable where the [local] extra is not installed.
+    """A new transport for one call that we answer. Raises TransportUnavailable without the [rtc] extra.
 
     aiortc is imported here and not before: the core install does without it.
     """
     return _transport_class()(handler, settings)
+
+
+def open_caller(
+    handler: CallHandler,
+    settings: RtcSettings | None = None,
+    *,
+    label: str = "oai-events",
+    on_shaky: Callable[[bool], None] | None = None,
+    on_state: Callable[[str], None] | None = None,
+    on_gathering: Callable[[str], None] | None = None,
+) -> CallerTransport:
+    """A new transport for one call that we make. Raises TransportUnavailable without the [rtc] extra.
+
+    label: of the data channel that we open. on_shaky: told True when nothing has come from the peer for
+    `shaky_after_s`, False when it is back; only a silence of `silence_timeout_s` ends the call. on_state: told of the
+    connection's states in a browser's words. on_gathering: told "gathering", then "complete" or "timeout".
+    """
+    try:
+        from antiphon.rtc.aiortc_caller import AiortcCaller  # noqa: PLC0415
+    except ImportError as error:
+        raise _missing(error) from error
+    shaky = False
+
+    def told(state: str) -> None:
+        nonlocal shaky
+        before, shaky = shaky, state == "disconnected"
+        if on_shaky is not None and shaky is not before and state in ("connected", "disconnected"):
+            on_shaky(shaky)
+        if on_state is not None:
+            on_state(state)
+
+    return AiortcCaller(handler, settings, label=label, on_state=told, on_gathering=on_gathering)
 
 
 def _transport_class() -> Callable[[CallHandler, RtcSettings | None], CallTransport]:
@@ -40,6 +72,4 @@ def _transport_class() -> Callable[[CallHandler, RtcSettings | None], CallTransp
 
 
 def _missing(error: ImportError) -> TransportUnavailable:
-    return TransportUnavailable(
-        f"WebRTC needs the Python package {error.name}: install antiphon with its [local] extra"
-    )
+    return TransportUnavailable(f"WebRTC needs the Python package {error.name}: install antiphon with its [rtc] extra")

@@ -6,6 +6,7 @@ Packet layouts are aiortc's. When a report is due is decided here from the time 
 from __future__ import annotations
 
 import random
+from collections import deque
 from typing import Final
 
 from aiortc import clock
@@ -25,6 +26,7 @@ from antiphon.rtc.jitter import JitterBuffer
 
 _INTERVAL: Final = 1.0
 _CNAME: Final = 1
+_REMEMBERED: Final = 16
 
 
 class Reports:
@@ -36,6 +38,9 @@ class Reports:
         self._due: float | None = None
         self._prior_expected = self._prior_received = 0
         self._sender_report: tuple[int, float] | None = None
+        self._sent: deque[tuple[int, float]] = deque(maxlen=_REMEMBERED)
+        self.round_trip: float | None = None
+        """Seconds there and back, by the peer's last report, None before one."""
         self.fraction_lost = 0.0
         """Share of our packets that the peer missed lately, 0.0 to 1.0, as it last reported."""
 
@@ -53,8 +58,10 @@ class Reports:
         blocks = [] if peer is None or jitter.highest is None else [self._block(now, peer, jitter)]
         report: RtcpSrPacket | RtcpRrPacket
         if packets:
+            ntp = clock.current_ntp_time()
+            self._sent.append((_middle(ntp), now))
             info = RtcpSenderInfo(
-                ntp_timestamp=clock.current_ntp_time(),
+                ntp_timestamp=ntp,
                 rtp_timestamp=timestamp,
                 packet_count=packets & 0xFFFFFFFF,
                 octet_count=octets & 0xFFFFFFFF,
@@ -77,11 +84,21 @@ class Reports:
             return
         for packet in packets:
             if isinstance(packet, RtcpSrPacket):
-                self._sender_report = ((packet.sender_info.ntp_timestamp >> 16) & 0xFFFFFFFF, now)
+                self._sender_report = (_middle(packet.sender_info.ntp_timestamp), now)
             if isinstance(packet, RtcpSrPacket | RtcpRrPacket):
                 for block in packet.reports:
                     if block.ssrc == self._ssrc:
                         self.fraction_lost = block.fraction_lost / 256
+                        self._measure(block, now)
+
+    def _measure(self, block: RtcpReceiverInfo, now: float) -> None:
+        """How long our last report was on its way, and this one back (RFC 3550 section 6.4.1)."""
+        # By when it was sent on our loop's clock, which nobody sets, and not by what its timestamp says.
+        sent = next((at for middle, at in self._sent if middle == block.lsr), None)
+        if sent is not None:
+            took = now - sent - block.dlsr / 65_536
+            if took >= -0.001:  # a peer that says it held the report for longer than it had it is not believed
+                self.round_trip = max(0.0, took)
 
     def _block(self, now: float, peer: int, jitter: JitterBuffer) -> RtcpReceiverInfo:
         expected, received = jitter.expected, jitter.stats.received - jitter.stats.duplicate
@@ -101,3 +118,8 @@ class Reports:
             lsr=last,
             dlsr=delay,
         )
+
+
+def _middle(ntp: int) -> int:
+    """The middle 32 bits of an NTP timestamp, in units of 1/65536 s."""
+    return (ntp >> 16) & 0xFFFFFFFF

@@ -38,8 +38,9 @@ class RtcSettings:
     max_event_queue_bytes: bytes waiting for the data channel at most; beyond, the peer reads nothing, and is hung up.
     max_message_bytes: largest message that we take on the data channel, announced as a=max-message-size.
     max_pending_audio_s: seconds of speech waiting to be sent at most.
+    gathering_timeout_s: what the STUN and TURN servers get to answer in.
     connect_timeout_s: from the answer to the open connection. silence_timeout_s: without any sign of life from the
-        peer for so long, it is taken for gone.
+        peer for so long, it is taken for gone. shaky_after_s: without one for so long, it is told to be shaky.
     """
 
     ice_servers: tuple[IceServer, ...] = ()
@@ -51,7 +52,9 @@ class RtcSettings:
     max_event_queue_bytes: int = 8 * 1024 * 1024
     max_message_bytes: int = 1024 * 1024
     max_pending_audio_s: float = 600.0
+    gathering_timeout_s: float = 2.0
     connect_timeout_s: float = 20.0
+    shaky_after_s: float = 3.0
     silence_timeout_s: float = 12.0
 
     def __post_init__(self) -> None:
@@ -76,7 +79,9 @@ class RtcSettings:
             ("max_event_queue_bytes", self.max_event_queue_bytes),
             ("max_message_bytes", self.max_message_bytes),
             ("max_pending_audio_s", self.max_pending_audio_s),
+            ("gathering_timeout_s", self.gathering_timeout_s),
             ("connect_timeout_s", self.connect_timeout_s),
+            ("shaky_after_s", self.shaky_after_s),
             ("silence_timeout_s", self.silence_timeout_s),
         ):
             if value <= 0:

@@ -1,12 +1,30 @@
 """The interface of one peer connection, and nothing of how it is made.
 
-Everything outside `rtc/` sees a call through `CallTransport` and `CallHandler` only, so that the stack behind it can be
-replaced (today: aiortc for SDP, ICE, DTLS and SCTP, with our own audio path on top).
+Everything outside `rtc/` sees a call through these protocols only, so that the stack behind them can be replaced
+(today: aiortc for ICE, DTLS and SCTP, with our own SDP and audio path).
 """
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Protocol
+
+from antiphon.rtc.stats import ConnectionStats
+
+
+class Ending(Enum):
+    """Why a connection is over."""
+
+    HERE = "here"
+    """This side hung up."""
+    PEER = "peer"
+    """The peer closed it."""
+    LOST = "lost"
+    """The peer showed no sign of life any more."""
+    UNREACHED = "unreached"
+    """It never came about: no address let anything through, or the handshake failed."""
+    BROKEN = "broken"
+    """The peer broke a rule, or this side failed."""
 
 
 class CallHandler(Protocol):
@@ -28,12 +46,8 @@ class CallHandler(Protocol):
         """The connection is gone, for whatever reason; nothing follows. Called once, also after `close()`."""
 
 
-class CallTransport(Protocol):
-    """One peer connection, from our side: the answerer."""
-
-    async def answer(self, offer: str) -> str:
-        """Take the peer's SDP offer, return the SDP answer. Raises InvalidOffer when it cannot be answered."""
-        ...
+class PeerTransport(Protocol):
+    """One peer connection, whoever offered it."""
 
     def send_event(self, data: str) -> None:
         """Queue one message for the data channel, in order. Dropped silently once the channel is closed.
@@ -68,6 +82,44 @@ class CallTransport(Protocol):
         """Milliseconds of queued speech that have not left yet."""
         ...
 
+    def stats(self) -> ConnectionStats:
+        """How the connection is doing."""
+        ...
+
     async def close(self) -> None:
         """Hang up. Closing twice is closing once."""
+        ...
+
+
+class CallTransport(PeerTransport, Protocol):
+    """One peer connection, from our side: the answerer."""
+
+    async def answer(self, offer: str) -> str:
+        """Take the peer's SDP offer, return the SDP answer. Raises InvalidOffer when it cannot be answered."""
+        ...
+
+
+class CallerTransport(PeerTransport, Protocol):
+    """One peer connection, from our side: the caller. `offer`, `accept`, then at will until `on_closed`."""
+
+    async def offer(self) -> str:
+        """Our SDP offer, with all our addresses. Raises TransportUnavailable when no port could be bound."""
+        ...
+
+    async def accept(self, answer: str) -> None:
+        """Take the peer's SDP answer, and begin to connect. Raises InvalidAnswer; then the transport is closed."""
+        ...
+
+    @property
+    def has_channel(self) -> bool:
+        """Whether the peer has taken the data channel. Known after `accept`."""
+        ...
+
+    @property
+    def ending(self) -> Ending | None:
+        """Why the connection is over, None while it is not."""
+        ...
+
+    async def room(self) -> None:
+        """Wait while the peer takes no more events. Returns too when the connection is over."""
         ...
