@@ -63,3 +63,23 @@ async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
     yield page
     await context.close()
     assert complaints == []
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def one_caller(browser: Browser, one_server: ScriptedServer) -> AsyncIterator[Page]:
+    context = await browser.new_context()
+    await context.grant_permissions(["microphone"])
+    page = await context.new_page()
+    await page.goto(one_server.base_url)
+    yield page
+    await context.close()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def caller(one_caller: Page, server: ScriptedServer) -> AsyncIterator[Page]:
+    """A page to hold a `RealtimeCall` in (see `web/calling.py`), one for all tests. An exception in it fails the test."""
+    complaints: list[str] = []
+    one_caller.on("pageerror", lambda error: complaints.append(str(error)))
+    yield one_caller
+    await one_caller.evaluate("window.call?.disconnect()")
+    assert complaints == []

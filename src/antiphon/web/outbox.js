@@ -12,7 +12,8 @@ export class Outbox {
   #response = "idle";
   /** @type {string|null} */ #responseId = null;
   /** @type {string|null} */ #askedAs = null;
-  #wanted = false;
+  /** @type {object|null} */ #wanted = null; // what the response is to be asked for with
+  /** @type {object} */ #askedWith = {};
   #isPlaying = false;
   #nextEvent = 1;
 
@@ -27,18 +28,42 @@ export class Outbox {
     if (text) content.push({ type: "input_text", text });
     const item = { id, type: "message", role: "user", content };
     const out = [...this.interrupt(), { type: "conversation.item.create", event_id: this.#eventId(), item }];
-    this.#wanted = true;
+    this.#wanted = {};
     return [...out, ...this.#ask()];
+  }
+
+  /**
+   * An item that interrupts nothing: a tool's output, a message told again in a new session.
+   * @param {object} item
+   * @returns {object[]}
+   */
+  tell(item) {
+    return [{ type: "conversation.item.create", event_id: this.#eventId(), item }];
+  }
+
+  /**
+   * Asks for a response, now or when the present one is done.
+   * @param {object} [params]  of `response.create`
+   * @returns {object[]}
+   */
+  respond(params = {}) {
+    this.#wanted = params;
+    return this.#ask();
   }
 
   /** Stops the answer that is being written or played. @returns {object[]} */
   interrupt() {
     const out = [];
-    this.#wanted = false;
+    this.#wanted = null;
     // "asked" counts: the server reads in order, so the cancel finds the response that was asked for.
     if (this.#response !== "idle") out.push({ type: "response.cancel", event_id: this.#eventId() });
     if (this.#isPlaying || this.#response !== "idle") out.push({ type: "output_audio_buffer.clear", event_id: this.#eventId() });
     return out;
+  }
+
+  /** Nothing is being made, asked for or played. */
+  get isIdle() {
+    return this.#response === "idle" && !this.#isPlaying && this.#wanted === null;
   }
 
   /** True when Esc has something to stop. */
@@ -88,7 +113,7 @@ export class Outbox {
     if (this.#askedAs === null || error.event_id !== this.#askedAs) return [];
     this.#askedAs = null;
     if (error.code === "conversation_already_has_active_response") {
-      this.#wanted = true; // the server was first; ask again when that one is done
+      this.#wanted = this.#askedWith; // the server was first; ask again when that one is done
       if (this.#response === "asked") this.#response = "active";
     } else if (this.#response === "asked") {
       this.#response = "idle";
@@ -97,11 +122,13 @@ export class Outbox {
   }
 
   #ask() {
-    if (!this.#wanted || this.#response !== "idle") return [];
-    this.#wanted = false;
+    if (this.#wanted === null || this.#response !== "idle") return [];
+    this.#askedWith = this.#wanted;
+    this.#wanted = null;
     this.#response = "asked";
     this.#askedAs = this.#eventId();
-    return [{ type: "response.create", event_id: this.#askedAs }];
+    const params = Object.keys(this.#askedWith).length > 0 ? { response: this.#askedWith } : {};
+    return [{ type: "response.create", event_id: this.#askedAs, ...params }];
   }
 
   #eventId() {

@@ -1,0 +1,632 @@
+// @ts-check
+/**
+ * A call: what a web developer holds in the hand. It owns the connection, the devices, the conversation and the tools of
+ * the page, and wires them to each other; each of them decides about its own things in a file of its own.
+ *
+ * @typedef {import("./connection.js").ConnectionState} ConnectionState
+ * @typedef {import("./problems.js").Problem} Problem
+ * @typedef {import("./stats.js").ConnectionStats} ConnectionStats
+ *
+ * @typedef {object} CallOptions
+ * @property {string|URL} [url]  the root of an Antiphon server (without: where this module came from), or the exact
+ *   `https://…/v1/realtime/calls` of OpenAI or `…/openai/v1/realtime/calls` of Azure
+ * @property {() => string|null|Promise<string|null>} [token]  an ephemeral key ("ek_…"); asked for at each new connection
+ * @property {string} [model]  for WebSocket addresses that want it in their query
+ * @property {object|null} [session]  what the session is to be, as in `session.update`; null leaves it to the server
+ * @property {boolean|MediaTrackConstraints|MediaStream} [microphone]  false: a call to type in; it can be turned on later
+ * @property {"auto"|"webrtc"|"websocket"} [transport]  auto: WebSocket where WebRTC finds no way
+ * @property {RTCIceServer[]} [iceServers]  without: those that an Antiphon server names
+ * @property {HTMLMediaElement} [sound]  plays the other voice; without: an element of the call's own
+ * @property {string|URL} [worklet]  where worklet.js is, if a bundler moved it
+ * @property {Partial<import("./continuity.js").Timing>} [timing]
+ *
+ * @typedef {object} Middleware  each gets an event and returns it, another one, or null to drop it; undefined: unchanged
+ * @property {(event: any) => any} [incoming]
+ * @property {(event: any) => any} [outgoing]
+ */
+
+import { addressesOf } from "./addresses.js";
+import { Connection, newId } from "./connection.js";
+import { USUAL_TIMING } from "./continuity.js";
+import { Conversation } from "./conversation.js";
+import { Handlers } from "./handlers.js";
+import { Meter, wakeAudio } from "./meter.js";
+import { listDevices, Microphone } from "./microphone.js";
+import { Outbox } from "./outbox.js";
+import { outputText, PageTools } from "./page-tools.js";
+import { CallError, problemOf } from "./problems.js";
+import { differences, merged } from "./session.js";
+import { Speaker } from "./speaker.js";
+import { noStats } from "./stats.js";
+import { Trace } from "./trace.js";
+
+const SAMPLE_EVERY_MS = 2_000;
+const MOST_SAMPLES = 300; // ten minutes
+const MOST_PENDING = 64; // messages said while there is no connection, or not confirmed yet
+const WANTED_MS = 15 * 60_000;
+const TAIL_MS = 250; // sound is later than events: what was said before the key went up is still on its way
+const SHORTEST_TALK_MS = 150;
+
+/** Voice with the caller's own words in writing. */
+export const USUAL_SESSION = { type: "realtime", audio: { input: { transcription: { model: "gpt-4o-mini-transcribe" } } } };
+
+export class RealtimeCall {
+  /** @type {CallOptions} */ #options;
+  /** @type {Connection} */ #connection;
+  /** @type {Microphone} */ #microphone;
+  /** @type {Speaker} */ #speaker;
+  #handlers = new Handlers();
+  #conversation = new Conversation();
+  #outbox = new Outbox();
+  #tools;
+  /** @type {Middleware[]} */ #middleware = [];
+  #trace = new Trace();
+  #meters = { input: new Meter(), output: new Meter() };
+  /** @type {any} */ #asked;
+  /** @type {any} */ #session = null;
+  /** @type {any[]} */ #othersTools = [];
+  /** @type {Map<string, {item: any, respond: boolean, eventId: string|null}>} */ #pending = new Map();
+  /** @type {{eventId: string, asked: any, settle: (session: any) => void, refuse: (error: CallError) => void}[]} */ #updates = [];
+  /** @type {Promise<void>|null} */ #connecting = null;
+  /** @type {Problem|null} */ #problem = null;
+  /** @type {(ConnectionStats & {at: number})[]} */ #samples = [];
+  /** @type {ReturnType<typeof setInterval>|undefined} */ #sampling;
+  /** @type {{mode: "open"|"hold", since: number|null, detection: any}} */ #talk = { mode: "open", since: null, detection: undefined };
+  /** @type {"voice"|"text"} */ #mode = "voice";
+  #isSpeaking = false;
+  #lastWanted = performance.now();
+  #leave = new AbortController();
+
+  /** @param {CallOptions} [options] */
+  constructor(options = {}) {
+    this.#options = options;
+    this.#asked = options.session === undefined ? USUAL_SESSION : options.session;
+    this.#microphone = new Microphone(typeof options.microphone === "object" ? options.microphone : null, (problem) => this.#microphoneChanged(problem));
+    this.#speaker = new Speaker(options.sound ?? null, (isBlocked) => this.#tell({ type: "speaker.blocked", is_blocked: isBlocked }));
+    this.#tools = new PageTools({
+      onOutput: (callId, output) => this.#sendOutput(callId, output),
+      onAllDone: () => this.#send(this.#outbox.respond()),
+    });
+    const { token } = options;
+    this.#connection = new Connection(
+      {
+        transport: options.transport ?? "auto",
+        line: {
+          addresses: addressesOf(options.url ?? new URL(".", import.meta.url), options.model ?? null),
+          token: async () => {
+            try {
+              return (await token?.()) ?? null;
+            } catch (error) {
+              throw new CallError({ kind: "no_token", detail: String(error) });
+            }
+          },
+          iceServers: options.iceServers ?? null,
+          timing: { ...USUAL_TIMING, ...options.timing },
+          worklet: new URL(options.worklet ?? "worklet.js", import.meta.url).href,
+        },
+        past: () => ({ session: this.#sessionWanted(), items: this.#conversation.record.items(this.#tools.running) }),
+        isQuiet: () => this.#outbox.isIdle && !this.#isSpeaking && this.#tools.running.size === 0 && this.#talk.since === null,
+        isWanted: () => performance.now() - this.#lastWanted < WANTED_MS,
+      },
+      {
+        onState: (state, problem) => this.#stateChanged(state, problem),
+        onSteady: (isSteady) => this.#tell({ type: isSteady ? "connection.steady" : "connection.unsteady" }),
+        onFallback: (problem) => this.#tell({ type: "connection.fallback", transport: "websocket", problem }),
+        onEvent: (event) => this.#receive(event),
+        onSent: (event) => this.#trace.add("out", event),
+        onVoice: (stream) => this.#voiceChanged(stream),
+        onTakeover: (reason, replayed) => this.#tookOver(reason, replayed),
+      },
+    );
+  }
+
+  // ── the call ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @returns {ConnectionState} */
+  get state() { return this.#connection.state; }
+  /** Why it is in trouble or over; null while all is well. */
+  get problem() { return this.#problem; }
+  /** The call's id, where the server tells it. */
+  get id() { return this.#connection.line?.id ?? null; }
+  /** @returns {"webrtc"|"websocket"|null} how sound travels now */
+  get transport() { return this.#connection.line?.kind ?? null; }
+  /** The session in effect, as the server last told it. */
+  get session() { return this.#session; }
+  /** Bytes that one event may have now. */
+  get messageLimit() { return this.#connection.line?.messageLimit ?? 65_536; }
+
+  /**
+   * Connects; to be called in a click or key handler, so that browsers let sound out. Resolves when the call carries
+   * words both ways. A microphone that is refused or missing is told by `microphone.changed` and hinders nothing.
+   * Rejects with CallError when there is no call, also when `disconnect` comes first. Called twice, it is called once.
+   * @returns {Promise<void>}
+   */
+  connect() {
+    if (this.#connecting) return this.#connecting;
+    if (this.state === "connected" || this.state === "reconnecting") return Promise.resolve();
+    wakeAudio();
+    this.#speaker.unlock();
+    this.#lastWanted = performance.now();
+    this.#conversation.record.clear(); // a new call: who answers does not know the one before
+    this.#pending.clear();
+    this.#leave = new AbortController();
+    this.#watchWorld(this.#leave.signal);
+    const wantsMicrophone = this.#options.microphone !== false && this.#mode === "voice";
+    const opened = this.#connection.open();
+    // Beside the connecting: a question that the browser asks may stay unanswered for long.
+    if (wantsMicrophone) void this.openMicrophone().catch(() => {}); // told by `microphone.changed`
+    this.#connecting = opened.finally(() => {
+      this.#connecting = null;
+    });
+    return this.#connecting;
+  }
+
+  /** Ends the call and gives the microphone back. Calling it twice is calling it once. */
+  disconnect() {
+    this.#connection.close();
+  }
+
+  /**
+   * Be told of events: of the conversation ("user.completed", "assistant.delta", "tool.call_done", …), of the call
+   * ("connection.changed", "connection.unsteady", "connection.steady", "connection.fallback", "connection.renewed",
+   * "microphone.changed", "speaker.blocked", "devices.changed", "message.unsent"), and of the wire ("server.…" and
+   * "client.…" before the event's own type, the raw event in `event`). "user.*" is a family, "*" all but the wire's.
+   * @param {string} pattern
+   * @param {(event: any) => unknown} handler  returns `CONSUME` to keep an event from later handlers and from the chat
+   * @returns {() => void} forgets the handler
+   */
+  on(pattern, handler) {
+    return this.#handlers.on(pattern, handler);
+  }
+
+  /** Sees every event of the wire before anybody else, and may change or drop it. @param {Middleware} middleware @returns {() => void} */
+  use(middleware) {
+    this.#middleware = [...this.#middleware, middleware];
+    return () => {
+      this.#middleware = this.#middleware.filter((other) => other !== middleware);
+    };
+  }
+
+  // ── saying ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Says something in writing. While the call is away it waits and is said once, in the next session.
+   * @param {string} text
+   * @param {{image?: string|null, respond?: boolean, interrupt?: boolean}} [options]  image: data URL. respond: false adds it
+   *   without asking for an answer
+   * @returns {string} the item's id. Throws CallError when there is no call, or the event is too large
+   */
+  sendText(text, { image = null, respond = true, interrupt = respond } = {}) {
+    const content = [];
+    if (image) content.push({ type: "input_image", image_url: image });
+    if (text) content.push({ type: "input_text", text });
+    const item = { id: newId("item"), type: "message", role: "user", content };
+    this.#lastWanted = performance.now();
+    if (this.state === "idle" || this.state === "disconnected" || this.state === "error") throw new CallError({ kind: "not_connected" });
+    if (JSON.stringify(item).length + 200 > this.messageLimit) throw new CallError({ kind: "message_too_large" });
+    if (this.#pending.size >= MOST_PENDING) throw new CallError({ kind: "queue_full" });
+    this.#pending.set(item.id, { item, respond, eventId: null });
+    if (this.state === "connected") {
+      if (interrupt) this.#hushNow();
+      this.#sendPending(item.id, interrupt);
+    } else this.#showSent({ type: "conversation.item.create", item });
+    return item.id;
+  }
+
+  /**
+   * Shows a picture, made small enough for the way it goes.
+   * @param {Blob|string} image  a file, or a data URL that is small enough already
+   * @param {string} [text]  a question about it
+   * @param {{respond?: boolean}} [options]
+   * @returns {Promise<string>} the item's id. Rejects with CallError, or PhotoError for what is no picture
+   */
+  async sendImage(image, text = "", options = {}) {
+    if (typeof image === "string") return this.sendText(text, { ...options, image });
+    const { encodePhoto, readPhoto } = await import("./photo.js");
+    const photo = await readPhoto(image);
+    try {
+      return this.sendText(text, { ...options, image: await encodePhoto(photo, this.messageLimit - new Blob([text]).size) });
+    } finally {
+      photo.close();
+    }
+  }
+
+  /** Sends an event of the protocol as it is. @param {any} event @returns {boolean} false: it did not go out */
+  sendRaw(event) {
+    return this.#send([event]);
+  }
+
+  /** Asks for an answer, now or when the present one is done. @param {object} [params]  of `response.create` */
+  respond(params = {}) {
+    // One that is not of the conversation stands in nobody's way.
+    const isAside = /** @type {any} */ (params).conversation === "none";
+    this.#send(isAside ? [{ type: "response.create", event_id: newId("event"), response: params }] : this.#outbox.respond(params));
+  }
+
+  /** Stops the answer that is being made or played. @returns {boolean} whether there was one */
+  interrupt() {
+    if (!this.#outbox.canInterrupt) return false;
+    this.#hushNow();
+    this.#send(this.#outbox.interrupt());
+    return true;
+  }
+
+  /**
+   * Changes the session, now and in every session that this call goes on in.
+   * @param {object} changes  as in `session.update`
+   * @returns {Promise<{session: any, differences: {path: string, asked: any, applied: any}[]}>} what is in effect, and
+   *   where it is not what was asked for. Rejects with CallError when the server refuses it
+   */
+  updateSession(changes) {
+    const asked = { type: "realtime", ...changes };
+    this.#asked = merged(this.#asked ?? {}, asked);
+    return this.#update(asked);
+  }
+
+  // ── tools in the page ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /**
+   * Lets the model call a function of this page. See `PageTool`.
+   * @param {import("./page-tools.js").PageTool} tool
+   * @returns {() => void} takes it away again
+   */
+  addTool(tool) {
+    this.#tools.add(tool);
+    this.#updateTools();
+    return () => {
+      if (this.#tools.remove(tool.name)) this.#updateTools();
+    };
+  }
+
+  /** Gives a tool's result by hand. @param {string} callId @param {unknown} output  a string, or anything for JSON */
+  sendToolOutput(callId, output) {
+    if (this.#tools.output(callId, output)) return;
+    this.#sendOutput(callId, outputText(output));
+    this.#send(this.#outbox.respond());
+  }
+
+  // ── voice and devices ─────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @returns {"voice"|"text"} */
+  get mode() { return this.#mode; }
+
+  /** Voice: speak and listen. Text: the microphone is given back, and answers come in writing. @param {"voice"|"text"} mode */
+  async setMode(mode) {
+    if (mode === this.#mode) return;
+    this.#mode = mode;
+    this.interrupt();
+    if (mode === "text") {
+      this.#microphone.close();
+      this.#microphoneChanged(null);
+    }
+    const changed = this.updateSession({ output_modalities: [mode === "text" ? "text" : "audio"] });
+    if (mode === "voice" && this.#options.microphone !== false) await this.openMicrophone().catch(() => {});
+    await changed;
+  }
+
+  /** Turns the microphone on, or takes another one, also in the middle of a call. @param {string} [deviceId]  of `devices` */
+  async openMicrophone(deviceId) {
+    try {
+      await this.#microphone.open(deviceId);
+      if (this.state === "disconnected" || this.state === "error") this.#microphone.close();
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem.kind !== "aborted") this.#microphoneChanged(problem);
+      throw error;
+    }
+  }
+
+  /** Gives the microphone back; the call goes on in writing. */
+  closeMicrophone() {
+    this.#microphone.close();
+    this.#microphoneChanged(null);
+  }
+
+  get hasMicrophone() { return this.#microphone.stream !== null; }
+  get microphoneId() { return this.#microphone.deviceId; }
+  get isMuted() { return this.#microphone.isMuted; }
+
+  /** @param {boolean} isMuted */
+  setMuted(isMuted) {
+    this.#microphone.setMuted(isMuted);
+    this.#microphoneChanged(null);
+  }
+
+  /**
+   * Push-to-talk: from now on a turn is what is said between `talk(true)` and `talk(false)`, whatever the server hears
+   * besides. Off: the server finds the turns again.
+   * @param {boolean} isOn
+   */
+  async setPushToTalk(isOn) {
+    if (isOn === (this.#talk.mode === "hold")) return;
+    const detection = isOn ? this.#session?.audio?.input?.turn_detection : this.#talk.detection;
+    this.#talk = { mode: isOn ? "hold" : "open", since: null, detection: isOn ? detection : undefined };
+    this.setMuted(isOn);
+    await this.updateSession({ audio: { input: { turn_detection: isOn ? null : (detection ?? { type: "server_vad" }) } } });
+  }
+
+  get isPushToTalk() { return this.#talk.mode === "hold"; }
+
+  /** The key goes down, the key comes up. @param {boolean} isDown */
+  talk(isDown) {
+    if (this.#talk.mode !== "hold" || isDown === (this.#talk.since !== null)) return;
+    if (isDown) {
+      this.#talk.since = performance.now();
+      this.#lastWanted = performance.now();
+      this.interrupt();
+      this.#send([{ type: "input_audio_buffer.clear", event_id: newId("event") }]);
+      this.setMuted(false);
+      return;
+    }
+    const isTurn = performance.now() - (this.#talk.since ?? 0) >= SHORTEST_TALK_MS;
+    this.#talk.since = null;
+    setTimeout(() => {
+      if (this.#talk.since !== null) return; // down again already: the turn goes on
+      this.setMuted(this.#talk.mode === "hold");
+      if (!isTurn) return;
+      this.#send([{ type: "input_audio_buffer.commit", event_id: newId("event") }]);
+      this.respond();
+    }, TAIL_MS);
+  }
+
+  /** Which microphones and speakers there are. Names are known once a microphone was allowed. */
+  devices() {
+    return listDevices();
+  }
+
+  /** @param {string} deviceId  of `devices`, "" for the browser's choice */
+  async chooseSpeaker(deviceId) {
+    await this.#speaker.choose(deviceId);
+  }
+
+  get speakerId() { return this.#speaker.deviceId; }
+  /** 0 to 1 */
+  get volume() { return this.#speaker.volume; }
+  set volume(volume) { this.#speaker.volume = volume; }
+  get isOutputMuted() { return this.#speaker.isMuted; }
+  /** @param {boolean} isMuted */
+  setOutputMuted(isMuted) { this.#speaker.setMuted(isMuted); }
+  /** Whether the browser keeps the other voice silent until the next tap or key. */
+  get isSpeakerBlocked() { return this.#speaker.isBlocked; }
+  /** Plays the other voice. */
+  get sound() { return this.#speaker.element; }
+
+  /** How loud both sides are now: root mean square, 0 to 1. */
+  get levels() {
+    return { input: this.#microphone.isMuted ? 0 : this.#meters.input.level, output: this.#meters.output.level };
+  }
+
+  // ── how it is doing ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @returns {Promise<ConnectionStats>} */
+  async stats() {
+    return (await this.#connection.line?.stats().catch(() => null)) ?? noStats();
+  }
+
+  /** The last ten minutes, one reading in two seconds. at: milliseconds of `performance.now()`. */
+  get samples() { return /** @type {readonly (ConnectionStats & {at: number})[]} */ (this.#samples); }
+
+  /** The raw events of both directions; `String(call.trace)` is a file of JSON lines. */
+  get trace() { return this.#trace; }
+  /** What was said, as the pure parts know it. */
+  get conversation() { return this.#conversation; }
+
+  // ── inside: events ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param {any} given */
+  #receive(given) {
+    this.#trace.add("in", given);
+    /** @type {any} */ let event = given;
+    for (const { incoming } of this.#middleware) {
+      const next = incoming?.(event);
+      if (next === null) return;
+      event = next ?? event;
+    }
+    const at = performance.now();
+    switch (event.type) {
+      case "session.created":
+        this.#othersTools = event.session?.tools ?? [];
+        this.#session = event.session ?? null;
+        break;
+      case "session.updated":
+        this.#session = event.session ?? null;
+        this.#updates.shift()?.settle(event.session);
+        break;
+      case "input_audio_buffer.speech_started":
+        this.#isSpeaking = true;
+        this.#lastWanted = at;
+        break;
+      case "input_audio_buffer.speech_stopped":
+      case "input_audio_buffer.cleared":
+        this.#isSpeaking = false;
+        break;
+      case "response.created":
+      case "output_audio_buffer.started":
+        this.#speaker.hush(false);
+        break;
+      case "conversation.item.added":
+      case "conversation.item.created":
+        this.#pending.delete(event.item?.id);
+        break;
+      case "error":
+        this.#refused(event.error ?? {});
+        break;
+    }
+    this.#tools.hear(event);
+    if (this.#handlers.wants(`server.${event.type}`)) this.#handlers.tell({ type: `server.${event.type}`, event, at });
+    for (const friendly of this.#conversation.receive(event, at)) this.#tell(friendly);
+    this.#send(this.#outbox.hear(event));
+  }
+
+  /** @param {any[]} events @returns {boolean} */
+  #send(events) {
+    let isAllSent = true;
+    for (const given of events) {
+      /** @type {any} */ let event = given;
+      for (const { outgoing } of this.#middleware) {
+        const next = outgoing?.(event);
+        event = next === undefined ? event : next;
+        if (event === null) break;
+      }
+      if (event === null) continue;
+      if (!this.#connection.send(event)) {
+        isAllSent = false;
+        continue;
+      }
+      this.#trace.add("out", event);
+      this.#showSent(event);
+    }
+    return isAllSent;
+  }
+
+  /** @param {any} event */
+  #showSent(event) {
+    const at = performance.now();
+    if (this.#handlers.wants(`client.${event.type}`)) this.#handlers.tell({ type: `client.${event.type}`, event, at });
+    for (const friendly of this.#conversation.sent(event, at)) this.#tell(friendly);
+  }
+
+  /** @param {{type: string, [field: string]: any}} event */
+  #tell(event) {
+    this.#handlers.tell(event);
+  }
+
+  /** @param {string} id @param {boolean} interrupts */
+  #sendPending(id, interrupts) {
+    const entry = this.#pending.get(id);
+    if (!entry) return;
+    const events = /** @type {any[]} */ ([
+      ...(interrupts ? this.#outbox.interrupt() : []), ...this.#outbox.tell(entry.item), ...(entry.respond ? this.#outbox.respond() : []),
+    ]);
+    entry.eventId = events.find((event) => event.item)?.event_id ?? null;
+    this.#send(events);
+  }
+
+  /** @param {{event_id?: string, message?: string}} error */
+  #refused(error) {
+    const update = this.#updates.findIndex(({ eventId }) => eventId === error.event_id);
+    if (update >= 0) this.#updates.splice(update, 1)[0].refuse(new CallError({ kind: "refused", detail: error.message }));
+    for (const [id, { eventId }] of this.#pending) {
+      if (eventId === null || eventId !== error.event_id) continue;
+      this.#pending.delete(id);
+      this.#tell({ type: "message.unsent", item_id: id, problem: { kind: "refused", detail: error.message } });
+    }
+  }
+
+  /** @param {string} callId @param {string} output */
+  #sendOutput(callId, output) {
+    const item = { id: newId("item"), type: "function_call_output", call_id: callId, output };
+    this.#pending.set(item.id, { item, respond: false, eventId: null });
+    if (this.state === "connected") this.#sendPending(item.id, false);
+  }
+
+  #hushNow() {
+    if (this.#outbox.canInterrupt) this.#speaker.hush(true); // at once; the server's word takes a moment
+  }
+
+  // ── inside: session ───────────────────────────────────────────────────────────────────────────────────────────
+
+  /** What a new session is asked to be. */
+  #sessionWanted() {
+    if (this.#asked === null && this.#tools.isEmpty) return null;
+    const tools = this.#tools.isEmpty ? {} : { tools: this.#tools.among(/** @type {any} */ (this.#asked)?.tools ?? this.#othersTools) };
+    return { type: "realtime", ...this.#asked, ...tools };
+  }
+
+  #updateTools() {
+    if (this.state === "connected") void this.#update({ type: "realtime", tools: this.#tools.among(this.#othersTools) }).catch(() => {}); // the server's "error" event tells
+  }
+
+  /** @param {any} asked @returns {Promise<{session: any, differences: {path: string, asked: any, applied: any}[]}>} */
+  #update(asked) {
+    const eventId = newId("event");
+    return new Promise((resolve, reject) => {
+      const settle = (/** @type {any} */ session) => resolve({ session, differences: differences(asked, session) });
+      if (this.state !== "connected") {
+        settle(asked); // it is what the next session is asked to be
+        return;
+      }
+      this.#updates.push({ eventId, asked, settle, refuse: reject });
+      if (this.#send([{ type: "session.update", event_id: eventId, session: asked }])) return;
+      this.#updates = this.#updates.filter((update) => update.eventId !== eventId);
+      reject(new CallError({ kind: "message_too_large" }));
+    });
+  }
+
+  // ── inside: the connection ────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param {ConnectionState} state @param {Problem|null} problem */
+  #stateChanged(state, problem) {
+    this.#problem = problem;
+    if (state === "connected") {
+      clearInterval(this.#sampling);
+      this.#sampling = setInterval(() => void this.#sample(), SAMPLE_EVERY_MS);
+    } else {
+      clearInterval(this.#sampling);
+      for (const update of this.#updates.splice(0)) update.settle(update.asked);
+      this.#isSpeaking = false;
+      for (const friendly of this.#conversation.disconnected(performance.now())) this.#tell(friendly);
+    }
+    if (state === "disconnected" || state === "error") {
+      this.#leave.abort();
+      this.#tools.stop();
+      this.#microphone.close();
+      this.#meters.input.listenTo(null);
+      this.#meters.output.listenTo(null);
+      this.#speaker.setStream(null);
+      for (const id of this.#pending.keys()) this.#tell({ type: "message.unsent", item_id: id, problem: problem ?? { kind: "aborted" } });
+      this.#pending.clear();
+    }
+    this.#tell({ type: "connection.changed", state, problem, transport: this.transport });
+  }
+
+  /** @param {import("./connection.js").Reason} reason @param {number} replayed */
+  #tookOver(reason, replayed) {
+    this.#outbox = new Outbox();
+    this.#tools.renew();
+    this.#isSpeaking = false;
+    const waiting = [...this.#pending.values()];
+    // Exactly once: what was confirmed came with the history, what was not is said now, in its order.
+    for (const entry of waiting) {
+      const [event] = /** @type {any[]} */ (this.#outbox.tell(entry.item));
+      entry.eventId = event.event_id;
+      this.#send([event]);
+    }
+    const isOwed = reason === "lost" && this.#conversation.record.isAnswerOwed;
+    if (isOwed || waiting.some(({ respond, item }) => respond || item.type === "function_call_output")) this.#send(this.#outbox.respond());
+    if (reason !== "first") this.#tell({ type: "connection.renewed", reason, replayed });
+  }
+
+  /** @param {MediaStream} stream */
+  #voiceChanged(stream) {
+    this.#speaker.setStream(stream);
+    this.#meters.output.listenTo(stream);
+  }
+
+  /** @param {Problem|null} problem */
+  #microphoneChanged(problem) {
+    const { stream, track, isMuted } = this.#microphone;
+    void this.#connection.setMicrophone(track);
+    this.#meters.input.listenTo(stream);
+    this.#tell({ type: "microphone.changed", is_on: stream !== null, is_muted: isMuted, device_id: this.#microphone.deviceId, problem });
+  }
+
+  async #sample() {
+    const sample = { at: performance.now(), ...(await this.stats()) };
+    this.#samples = [...this.#samples, sample].slice(-MOST_SAMPLES);
+  }
+
+  /** What happens around the page that a call has to notice. @param {AbortSignal} signal */
+  #watchWorld(signal) {
+    addEventListener("online", () => this.#connection.hurry(), { signal });
+    addEventListener("pagehide", () => this.disconnect(), { signal });
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) return;
+      wakeAudio(); // a phone stops the sound of a page that is not seen
+      this.#connection.hurry();
+    }, { signal });
+    navigator.mediaDevices?.addEventListener?.("devicechange", async () => {
+      if (this.#handlers.wants("devices.changed")) this.#tell({ type: "devices.changed", ...(await listDevices()) });
+    }, { signal });
+  }
+}
