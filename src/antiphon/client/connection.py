@@ -207,7 +207,7 @@ class Connection:
             event = await self.outbox.take()
             if not self._online.is_set():
                 # It waited for something to send, and meanwhile the connection went.
-                self.outbox.put_back(event)
+                self.outbox.put_back(event, tried=False)
                 continue
             connection = self._connections
             # Before it is written: the server may confirm it before the writing returns.

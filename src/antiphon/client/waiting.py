@@ -106,10 +106,10 @@ class Outbox:
         self._in_hand = False
         self._changed.set()
 
-    def put_back(self, event: Unsent) -> None:
-        """It could not be sent: it is the next one again, unless it is fleeting."""
+    def put_back(self, event: Unsent, *, tried: bool = True) -> None:
+        """It was not sent: it is the next one again, unless it is fleeting and was tried, or there is nowhere to go."""
         self._in_hand = False
-        if event.fleeting:
+        if event.fleeting and (tried or self._away):
             self.dropped += 1
         else:
             self._unsent.appendleft(event)
