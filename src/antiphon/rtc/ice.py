@@ -165,8 +165,10 @@ class CallConnection(Connection):
         if self._local_candidates_start:
             return
         self._local_candidates_start = True
-        protocols = [await self._bind(address) for address in self._addresses]
-        self._protocols += [protocol for protocol in protocols if protocol is not None]
+        for address in self._addresses:
+            # One by one into the list that `close` looks at: being cancelled must not leave the first ones open.
+            if (protocol := await self._bind(address)) is not None:
+                self._protocols.append(protocol)
         if not self._protocols:
             raise TransportUnavailable(
                 f"no UDP port could be bound on {', '.join(self._addresses)}"
