@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
@@ -473,18 +474,19 @@ STEPS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=150, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(STEPS)
 def test_whatever_breaks_whenever_every_item_is_in_the_last_session_once_and_in_order(
     steps: list[tuple[str, int]],
 ) -> None:
     async def work(caller: Caller, net: Net) -> None:
         said: list[str] = []
+        words = (f"word {number}" for number in itertools.count())
         for step, count in steps:
             match step:
                 case "say":
                     for _ in range(count):
-                        said.append(f"word {len(said)}")
+                        said.append(next(words))
                         await caller.say(said[-1])
                 case "delete" if said:
                     # Of an item that a server has: one that it does not have could not be deleted.
@@ -492,7 +494,7 @@ def test_whatever_breaks_whenever_every_item_is_in_the_last_session_once_and_in_
                     item = next(item for item in caller.record.items() if item.content[0].text == said[-1])  # type: ignore[union-attr]
                     await caller.connection.send(ConversationItemDelete(item_id=str(item.id)))
                     said.pop()
-                    said.append(f"word {len(said)} again")
+                    said.append(next(words))
                     await caller.say(said[-1])
                 case "cut":
                     net.last.ours.cut()
