@@ -77,7 +77,7 @@ async def one_caller(browser: Browser, one_server: ScriptedServer) -> AsyncItera
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def caller(one_caller: Page, server: ScriptedServer) -> AsyncIterator[Page]:
-    """A page to hold a `RealtimeCall` in (see `web/calling.py`), one for all tests. An exception in it fails the test."""
+    """A page to hold a `RealtimeCall` in (see `web/calling.py`), one for all tests. An exception fails the test."""
     complaints: list[str] = []
     one_caller.on("pageerror", lambda error: complaints.append(str(error)))
     yield one_caller

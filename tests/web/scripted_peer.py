@@ -7,11 +7,12 @@ nothing in the page is replaced. What the engine does with a call is tested else
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import json
 import math
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
@@ -23,7 +24,8 @@ from av import AudioFrame
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from antiphon.server.page import Page, packaged_page
 from live_server import live_app
@@ -90,20 +92,18 @@ class ScriptedCall:
     _news: asyncio.Condition = field(default_factory=asyncio.Condition)
     _listening: asyncio.Task[None] | None = None
 
-    async def answer(self, offer: str, *, confirms: bool) -> str:
+    async def answer(self, offer: str, *, confirms: bool, session: dict[str, Any]) -> str:
         @self.connection.on("datachannel")
         def opened(channel: RTCDataChannel) -> None:
             self._channel = channel
-            self.send({"type": "session.created", "session": {"type": "realtime"}})
+            self.send({"type": "session.created", "session": {"type": "realtime", **session}})
 
             @channel.on("message")
             async def message(data: str) -> None:
                 self.longest_message = max(self.longest_message, len(data))
                 event = json.loads(data)
                 if event["type"] == "session.update" and confirms:
-                    detection = {"type": "server_vad", "silence_duration_ms": 500}
-                    session = {**event["session"], "audio": {"input": {"turn_detection": detection}}}
-                    self.send({"type": "session.updated", "session": session})
+                    self.send(updated(event, session))
                 async with self._news:
                     self.received.append(event)
                     self._news.notify_all()
@@ -150,6 +150,52 @@ class ScriptedCall:
             await asyncio.gather(self._listening, return_exceptions=True)
 
 
+def updated(update: dict[str, Any], session: dict[str, Any]) -> dict[str, Any]:
+    """What the server says to a `session.update`: turns are its own business."""
+    audio = {"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 500}}}
+    return {"type": "session.updated", "session": {**session, **update["session"], "audio": audio}}
+
+
+@dataclass(eq=False)
+class ScriptedSocket:
+    """A call whose sound travels inside events. received: what the page sent, but for its sound; blocks: of that."""
+
+    socket: WebSocket
+    received: list[dict[str, Any]] = field(default_factory=list)
+    blocks: list[bytes] = field(default_factory=list)
+    over: asyncio.Event = field(default_factory=asyncio.Event)
+    _news: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    async def run(self) -> None:
+        await self.socket.accept("realtime")
+        await self.send({"type": "session.created", "session": {"type": "realtime"}})
+        with contextlib.suppress(WebSocketDisconnect):
+            while True:
+                event = json.loads(await self.socket.receive_text())
+                if event["type"] == "session.update":
+                    await self.send(updated(event, {}))
+                async with self._news:
+                    if event["type"] == "input_audio_buffer.append":
+                        self.blocks.append(base64.b64decode(event["audio"]))
+                    else:
+                        self.received.append(event)
+                    self._news.notify_all()
+        self.over.set()
+
+    async def send(self, *events: dict[str, Any]) -> None:
+        for number, event in enumerate(events):
+            await self.socket.send_text(json.dumps({"event_id": f"event_{number}", **event}))
+
+    async def until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+        async with asyncio.timeout(seconds), self._news:
+            await self._news.wait_for(condition)
+
+    async def expect(self, kind: str) -> dict[str, Any]:
+        """The first event of that type that the page has sent, waiting for it."""
+        await self.until(lambda: any(event["type"] == kind for event in self.received))
+        return next(event for event in self.received if event["type"] == kind)
+
+
 class ScriptedServer:
     """Serves the page and plays its calls. refuse_with: (status, error) answers every offer with that error."""
 
@@ -163,10 +209,15 @@ class ScriptedServer:
         self.message_limit = 262_144  # bytes, announced in the answer
         self.asked = asyncio.Event()
         self.ice_servers: list[dict[str, Any]] = []
+        self.sockets: list[ScriptedSocket] = []
+        self.session: dict[str, Any] = {}  # of what a session begins with
+        self.is_healthy = True
         self.app = Starlette(
             routes=[
                 Route("/about", self._about),
                 Route("/ice-servers", self._ice_servers),
+                Route("/health", self._health),
+                WebSocketRoute("/v1/realtime", self._socket),
                 Route("/v1/realtime/calls", self._open, methods=["POST"]),
                 Route("/v1/realtime/calls/{call_id}/hangup", self._hang_up, methods=["POST"]),
                 Mount("/", Page(packaged_page())),
@@ -185,11 +236,21 @@ class ScriptedServer:
         self.confirms_updates = True
         self.message_limit = 262_144
         self.ice_servers = []
+        self.sockets.clear()
+        self.session = {}
+        self.is_healthy = True
         self.answers.set()
         self.asked.clear()
 
     async def _about(self, _request: Request) -> Response:
         return JSONResponse(ABOUT)
+
+    async def _health(self, _request: Request) -> Response:
+        return JSONResponse({}, 200 if self.is_healthy else 503)
+
+    async def _socket(self, websocket: WebSocket) -> None:
+        self.sockets.append(ScriptedSocket(websocket))
+        await self.sockets[-1].run()
 
     async def _ice_servers(self, _request: Request) -> Response:
         return JSONResponse({"iceServers": self.ice_servers})
@@ -204,7 +265,7 @@ class ScriptedServer:
         assert request.headers["content-type"] == "application/sdp"
         call = ScriptedCall(f"rtc_{len(self.calls) + 1}", RTCPeerConnection())
         self.calls.append(call)
-        answer = await call.answer(offer, confirms=self.confirms_updates)
+        answer = await call.answer(offer, confirms=self.confirms_updates, session=self.session)
         answer = re.sub(r"a=max-message-size:\d+", f"a=max-message-size:{self.message_limit}", answer)
         location = f"/v1/realtime/calls/{call.id}"
         return Response(answer, 201, {"Location": location}, media_type="application/sdp")

@@ -139,7 +139,10 @@ async def test_saying_something_without_a_call_is_an_error_in_words(caller: Page
 async def test_updating_the_session_waits_and_tells_what_was_not_done(caller: Page, server: ScriptedServer) -> None:
     await connected(caller)
     result = await caller.evaluate(
-        "call.updateSession({ instructions: 'Be kind.', audio: { input: { turn_detection: { silence_duration_ms: 900 } } } })"
+        """call.updateSession({
+          instructions: "Be kind.",
+          audio: { input: { turn_detection: { silence_duration_ms: 900 } } },
+        })"""
     )
     assert result["session"]["instructions"] == "Be kind."
     path = "audio.input.turn_detection.silence_duration_ms"
@@ -163,7 +166,10 @@ async def test_middleware_changes_and_drops_in_both_directions(caller: Page, ser
         """() => {
         call.use({
           incoming: (event) => (event.type === "response.created" ? null : undefined),
-          outgoing: (event) => (event.type === "response.create" ? null : event.item ? { ...event, event_id: "mine" } : event),
+          outgoing: (event) => {
+            if (event.type === "response.create") return null;
+            return event.item ? { ...event, event_id: "mine" } : event;
+          },
         });
         call.on("server.*", (event) => void told.push(event)); }"""
     )
@@ -221,9 +227,7 @@ async def test_tools_of_the_page_run_and_the_model_goes_on_once(caller: Page, se
 # ── devices ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-async def test_the_microphone_is_chosen_muted_and_given_back_during_a_call(
-    caller: Page, server: ScriptedServer
-) -> None:
+async def test_the_microphone_is_chosen_muted_and_given_back(caller: Page, server: ScriptedServer) -> None:
     await connected(caller, microphone=True)
     changed = await told(caller, "microphone.changed")
     assert changed["is_on"] and changed["problem"] is None
