@@ -26,6 +26,7 @@ from antiphon.client import (
     RejectedError,
     Transport,
 )
+from antiphon.conversation import Record
 from antiphon.errors import RemoteProtocolError
 from antiphon.protocol import (
     ClientEvent,
@@ -50,7 +51,6 @@ from antiphon.protocol import (
 )
 from antiphon.server.answering import Link, Seat, expiry_message, session_expired
 from antiphon.server.gateway_policy import CallerPolicy, without_callers_choices
-from antiphon.server.gateway_replay import Replay
 from antiphon.server.gateway_rollover import RolloverSettings
 from antiphon.upstream import Upstream
 
@@ -102,7 +102,7 @@ class RelayedCall:
         self._news = asyncio.Event()
         self._there = asyncio.Event()
         self._over = asyncio.Event()
-        self._replay = Replay()
+        self._replay = Record()
         self._shown = False
         self._raw: str | bytes = ""
         self._forwarding = False

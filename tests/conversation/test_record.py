@@ -1,4 +1,4 @@
-"""What a new session is told of the ones before it."""
+"""What a new session is told of the ones before it: items, in order, with what was heard of them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 import msgspec
 import pytest
 
+from antiphon.conversation import Record
 from antiphon.protocol import ServerEvent, decode_server_event
 from antiphon.protocol import to_builtins as plain
-from antiphon.server.gateway_replay import Replay
 
 
 def event(kind: str, **fields: Any) -> ServerEvent:
@@ -38,11 +38,11 @@ def output(item_id: str, call_id: str) -> ServerEvent:
 
 
 def told(*groups: list[ServerEvent] | ServerEvent, **bounds: int) -> list[dict[str, Any]]:
-    replay = Replay(**bounds)
+    record = Record(**bounds)
     for group in groups:
         for one in group if isinstance(group, list) else [group]:
-            replay.receive(one)
-    return [plain(item) for item in replay.items()]
+            record.receive(one)
+    return [plain(item) for item in record.items()]
 
 
 def test_speech_becomes_its_transcript_also_when_that_comes_late() -> None:
