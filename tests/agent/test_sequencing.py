@@ -352,6 +352,18 @@ def test_after_a_reconnection_what_was_asked_for_is_asked_anew(bench: Bench) -> 
     assert len(bench.creates) == 2
 
 
+def test_calls_of_a_response_whose_end_was_lost_with_the_connection_are_gone_on_from(bench: Bench) -> None:
+    bench.created("resp_1")
+    bench.item_done("resp_1", called("call_1", "add", ADD))
+    bench.conductor.disconnected()
+    bench.settle()
+    bench.conductor.reconnected(bench.now)
+    bench.settle()
+    assert bench.kinds == []
+    bench.finish("call_1")
+    assert bench.kinds == ["conversation.item.create", "response.create"]
+
+
 def test_what_ends_while_there_is_no_connection_is_asked_for_once_there_is(bench: Bench) -> None:
     bench.calls("resp_1", called("call_1", "add", ADD))
     bench.conductor.disconnected()

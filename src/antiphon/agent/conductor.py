@@ -189,6 +189,7 @@ class Conductor:
     def disconnected(self) -> None:
         """The connection is lost. Creates that were not answered are asked for anew: those unsent are to be dropped."""
         self._sequencer.disconnected()
+        self._calls.disconnected()
 
     def reconnected(self, now: float) -> None:
         """The connection is there again."""

@@ -352,6 +352,13 @@ class ToolCalls:
             if call.response_id == response_id:
                 call.bridge_at = None
 
+    def disconnected(self) -> None:
+        """The connection is lost. No response that was being made will be heard of again: its calls are all there."""
+        self._written.clear()
+        for response_id, batch in list(self._batches.items()):
+            batch.done = True
+            self._settle(response_id)
+
     def close(self) -> None:
         """The caller hung up: nothing that still runs has anybody to tell."""
         for call in list(self._running.values()):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
 
 from antiphon.client.errors import CallNotFoundError, ConnectError, RefusedError, UnauthorizedError
 
@@ -27,6 +29,20 @@ class Patience:
         """Seconds before attempt number `attempt` (the first retry is 1); None to give up. chance: 0 to 1."""
         wait = min(self.last_wait_s, self.first_wait_s * 2.0 ** min(attempt - 1, 16))
         return wait * (1.0 - self.jitter * chance) if waited_s + wait <= self.within_s else None
+
+
+def retry_after_s(header: str | None, unix_now: float) -> float | None:
+    """What a `Retry-After` asks for, in seconds from now: it may be a number or a date. None for nothing readable."""
+    if header is None:
+        return None
+    try:
+        seconds = float(header)
+    except ValueError:
+        try:
+            seconds = parsedate_to_datetime(header).timestamp() - unix_now
+        except ValueError:
+            return None
+    return max(0.0, seconds) if math.isfinite(seconds) else None
 
 
 def worth_attaching_again(error: ConnectError) -> bool:
