@@ -74,6 +74,8 @@ export class RealtimeCall {
   /** @type {{mode: "open"|"hold", since: number|null, detection: any}} */ #talk = { mode: "open", since: null, detection: undefined };
   /** @type {"voice"|"text"} */ #mode = "voice";
   #isSpeaking = false;
+  /** @type {string|null} */ #response = null; // the newest one
+  /** @type {string|null} */ #interrupted = null;
   #lastWanted = performance.now();
   #leave = new AbortController();
 
@@ -441,8 +443,12 @@ export class RealtimeCall {
         this.#isSpeaking = false;
         break;
       case "response.created":
-      case "output_audio_buffer.started":
+        this.#response = event.response?.id ?? null;
         this.#speaker.hush(false);
+        break;
+      case "output_audio_buffer.started":
+        // That of the interrupted one may come late.
+        if (event.response_id !== this.#interrupted) this.#speaker.hush(false);
         break;
       case "conversation.item.added":
       case "conversation.item.created":
@@ -521,7 +527,9 @@ export class RealtimeCall {
   }
 
   #hushNow() {
-    if (this.#outbox.canInterrupt) this.#speaker.hush(true); // at once; the server's word takes a moment
+    if (!this.#outbox.canInterrupt) return;
+    this.#interrupted = this.#response;
+    this.#speaker.hush(true); // at once; the server's word takes a moment
   }
 
   // ── inside: session ───────────────────────────────────────────────────────────────────────────────────────────
