@@ -9,6 +9,7 @@ import httpx
 import pytest
 
 from antiphon.server import ServerSettings
+from antiphon.server.lean import lean
 from antiphon.server.page import MEDIA_TYPES, packaged_page
 from antiphon.server.shell import WORKER
 from live_server import live_server
@@ -92,4 +93,25 @@ async def test_every_file_of_the_packaged_page_is_served() -> None:
             assert response.headers["content-type"] == MEDIA_TYPES[file.suffix]
             # The service worker is told what the page is made of; everything else is as it lies there.
             content = response.content.partition(b"\n")[2] if path == WORKER else response.content
-            assert content == file.read_bytes()
+            assert content == lean(file.suffix, file.read_bytes())
+
+
+async def test_texts_travel_compressed_to_whoever_takes_that(http: httpx.AsyncClient) -> None:
+    packed = await http.get("/app.js", headers={"Accept-Encoding": "gzip"})
+    plain = await http.get("/app.js", headers={"Accept-Encoding": "identity"})
+    assert packed.headers["content-encoding"] == "gzip"
+    assert "content-encoding" not in plain.headers
+    assert packed.content == plain.content == b"export {}"
+    assert packed.headers["vary"] == plain.headers["vary"] == "Accept-Encoding"
+
+
+async def test_a_changed_file_is_served_as_it_is_now(http: httpx.AsyncClient, tmp_path: Path) -> None:
+    assert (await http.get("/app.js")).text == "export {}"
+    (tmp_path / "page" / "app.js").write_text("export const changed = true;")
+    assert (await http.get("/app.js")).text == "export const changed = true;"
+
+
+async def test_asking_only_for_the_headers_brings_no_body(http: httpx.AsyncClient) -> None:
+    response = await http.head("/app.js")
+    assert response.status_code == 200
+    assert response.content == b""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path, PurePosixPath
 
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
+
+from antiphon.server.lean import compressed, lean
 
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -41,11 +44,20 @@ HEADERS = {
 }
 
 
+_COMPRESSED = frozenset({".html", ".js", ".mjs", ".css", ".json", ".webmanifest", ".svg", ".txt"})
+
+
 class Page(StaticFiles):
-    """The files of one folder, each with the page's security headers. Hidden files and unknown kinds do not exist."""
+    """The files of one folder, each with the page's security headers. Hidden files and unknown kinds do not exist.
+
+    Texts travel compressed, and the packaged page's own also without comments; a folder of somebody else's is served as
+    it is written.
+    """
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, html=True)
+        self._is_ours = folder == packaged_page()
+        self._texts: dict[str, tuple[int, int, bytes, bytes]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -62,10 +74,29 @@ class Page(StaticFiles):
             # A folder's name, or a kind that is not served: one answer for both, and no redirect that would tell.
             raise HTTPException(404)
         response = await super().get_response("index.html" if path == "." else path, scope)
+        suffix = ".html" if path == "." else name.suffix
+        if isinstance(response, FileResponse) and suffix in _COMPRESSED:
+            response = self._text(response, suffix, Headers(scope=scope))
         response.headers.update(HEADERS)
         if response.status_code in (200, 206):
-            response.headers["Content-Type"] = MEDIA_TYPES[".html" if path == "." else name.suffix]
+            response.headers["Content-Type"] = MEDIA_TYPES[suffix]
         return response
+
+    def _text(self, found: FileResponse, suffix: str, asked: Headers) -> Response:
+        """The same file as it travels. Made once, and anew when the file has changed."""
+        about = found.stat_result or Path(found.path).stat()
+        kept = self._texts.get(str(found.path))
+        if kept is None or kept[:2] != (about.st_mtime_ns, about.st_size):
+            content = Path(found.path).read_bytes()
+            plain = lean(suffix, content) if self._is_ours else content
+            kept = (about.st_mtime_ns, about.st_size, plain, compressed(plain))
+            self._texts[str(found.path)] = kept
+        takes_gzip = "gzip" in asked.get("accept-encoding", "")
+        # Weak: of one file there are two forms.
+        headers = {"ETag": f"W/{found.headers['etag']}", "Vary": "Accept-Encoding"}
+        if takes_gzip:
+            headers["Content-Encoding"] = "gzip"
+        return Response(kept[3] if takes_gzip else kept[2], headers=headers)
 
 
 def locked_page(folder: Path | None) -> Response | None:

@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from antiphon.server.lean import lean
 from antiphon.server.page import HEADERS, MEDIA_TYPES
 
 WORKER = "service-worker.js"
@@ -54,7 +55,7 @@ def worker_script(folder: Path) -> bytes | None:
         return None
     shell = shell_of(folder)
     told = msgspec.json.encode({"version": shell.version, "files": shell.files})
-    return b"self.shell = " + told + b";\n" + file.read_bytes()
+    return b"self.shell = " + told + b";\n" + lean(".js", file.read_bytes())
 
 
 class Worker:

@@ -11,11 +11,9 @@ export function toMarkdown(entries) {
 
 /** @param {import("./archive.js").PastConversation} conversation */
 export function toJson(conversation) {
-  return `${JSON.stringify({
-    started_at: new Date(conversation.startedAt).toISOString(),
-    ended_at: new Date(conversation.endedAt).toISOString(),
-    messages: conversation.entries,
-  }, null, 2)}\n`;
+  const { startedAt, endedAt, entries } = conversation;
+  const kept = { started_at: new Date(startedAt).toISOString(), ended_at: new Date(endedAt).toISOString(), messages: entries };
+  return `${JSON.stringify(kept, null, 2)}\n`;
 }
 
 /** @param {string} text @returns {Promise<boolean>} false: the browser refused */
