@@ -9,7 +9,7 @@ Here also: the one word that a status line shows. Not here: how long things took
 from __future__ import annotations
 
 from enum import Enum
-from typing import Literal
+from typing import ClassVar, Literal, get_args
 
 from msgspec import Struct
 
@@ -54,6 +54,10 @@ class Activity(Struct, frozen=True, kw_only=True):
 
 class SpeechActivity:
     """The activity of one conversation, which alone feeds it."""
+
+    HEARS: ClassVar = frozenset(
+        kind for kind in get_args(FriendlyEvent) if kind.type.startswith(("user.", "assistant."))
+    )
 
     def __init__(self) -> None:
         self._user = _User.QUIET
@@ -116,11 +120,9 @@ class SpeechActivity:
     # ── driving ──────────────────────────────────────────────────────────────────────────────────────────────────
 
     def receive(self, event: FriendlyEvent, now_ms: float) -> None:
-        kind = type(event)
-        if kind is friendly.AssistantDelta:
-            self._last_assistant = now_ms
-            return
-        if event.type.startswith("user."):
+        if type(event) is friendly.AssistantDelta:
+            self._last_assistant = now_ms  # most of all events, and none that changes a state
+        elif event.type.startswith("user."):
             self._last_user = now_ms
             self._hear_user(event, now_ms)
         elif event.type.startswith("assistant."):

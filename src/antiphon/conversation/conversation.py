@@ -7,8 +7,9 @@ the wall's time at the start, plus what a steady clock counted since.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import get_args
 
 from antiphon.conversation.activity import SpeechActivity
 from antiphon.conversation.chat import Chat, ChatSettings, IsMeaningful
@@ -56,6 +57,11 @@ class Conversation:
         self.turns = Turns()
         self.usage = UsageMeter(settings.prices)
         self.record = Record(most_items=settings.most_record_items, most_bytes=settings.most_record_bytes)
+        parts: tuple[SpeechActivity | Turns | UsageMeter | MicrophoneActivity, ...]
+        parts = (self.activity, self.turns, self.usage, self.microphone)
+        self._hearing: dict[type, list[Callable[[FriendlyEvent, float], None]]] = {
+            kind: [part.receive for part in parts if kind in part.HEARS] for kind in get_args(FriendlyEvent)
+        }
 
     def receive(self, event: ServerEvent | UnknownEvent, now_ms: float) -> list[FriendlyEvent]:
         """Takes in a server event. Returns what it told, after handlers and chat were told."""
@@ -106,10 +112,8 @@ class Conversation:
     def tell(self, events: list[FriendlyEvent], now_ms: float) -> list[FriendlyEvent]:
         """Tells everybody of friendly events, also of such as a driver makes itself (an `error` of its own)."""
         for event in events:
-            self.activity.receive(event, now_ms)
-            self.turns.receive(event, now_ms)
-            self.usage.receive(event, now_ms)
-            self.microphone.receive(event, now_ms)
+            for hear in self._hearing[type(event)]:
+                hear(event, now_ms)
             if self.handlers.tell(event):
                 self.chat.receive(event, now_ms)
             if isinstance(event, AssistantTruncated):

@@ -6,7 +6,7 @@ Not here: the devices, and how the level is measured (`antiphon.audio.levels`).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import ClassVar, Literal
 
 from antiphon.audio import rms_dbfs
 from antiphon.conversation import events as friendly
@@ -27,6 +27,10 @@ class MicrophoneSettings:
 
 class MicrophoneActivity:
     """The microphone of one call. Its driver tells levels and whether it captures; the conversation tells events."""
+
+    HEARS: ClassVar = frozenset(
+        {friendly.UserSpeechStarted, friendly.UserSpeechStopped, friendly.UserAudioCleared, friendly.UserDelta}
+    )
 
     def __init__(self, settings: MicrophoneSettings | None = None) -> None:
         self.settings = settings or MicrophoneSettings()

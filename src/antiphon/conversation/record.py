@@ -7,6 +7,7 @@ oldest items give way.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import msgspec
@@ -74,8 +75,11 @@ class Record:
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def items(self) -> list[Item]:
-        """The items as a new session can be given them, in order, each with the id that it had."""
+    def items(self, open_calls: Collection[str] = ()) -> list[Item]:
+        """The items as a new session can be given them, in order, each with the id that it had.
+
+        open_calls: function calls that are told without an output, because that will be given to the new session.
+        """
         found = [self._told(item_id, self._items[item_id]) for item_id in self._order.ids]
         calls = {item.call_id for item in found if isinstance(item, FunctionCall)}
         outputs = {item.call_id for item in found if isinstance(item, FunctionCallOutput)}
@@ -84,7 +88,7 @@ class Record:
             item
             for item in found
             if not (isinstance(item, Message) and not item.content)
-            and not (isinstance(item, FunctionCall) and item.call_id not in outputs)
+            and not (isinstance(item, FunctionCall) and item.call_id not in outputs and item.call_id not in open_calls)
             and not (isinstance(item, FunctionCallOutput) and item.call_id not in calls)
         ]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Struct
@@ -75,12 +75,32 @@ class Turn(Struct, frozen=True, kw_only=True):
 class Turns:
     """The turns of one conversation, which alone feeds it. Bounded: the oldest are forgotten."""
 
+    HEARS: ClassVar = frozenset(
+        {
+            friendly.AssistantDelta,
+            friendly.AssistantAudioReceived,
+            friendly.AssistantAudioStarted,
+            friendly.AssistantResponseStarted,
+            friendly.AssistantCompleted,
+            friendly.AssistantInterrupted,
+            friendly.UserSpeechStopped,
+            friendly.UserItemStarted,
+            friendly.UserMessage,
+            friendly.UserCompleted,
+            friendly.ToolCallStarted,
+            friendly.ToolOutput,
+            friendly.SessionCreated,
+            friendly.SessionUpdated,
+        }
+    )
+
     def __init__(self) -> None:
         self.all: list[Turn] = []
         """The last turns, the newest at the end."""
         self._of_response: dict[str, int] = {}
         self._numbers = 0
         self._silence_ms = 0.0
+        self._begun: str | None = None
 
     @property
     def last(self) -> Turn | None:
@@ -100,10 +120,13 @@ class Turns:
 
     def receive(self, event: FriendlyEvent, now_ms: float) -> None:
         match event:
-            case friendly.AssistantDelta(response_id=response_id) | friendly.ToolCallStarted(response_id=response_id):
+            case friendly.AssistantDelta():
+                if event.response_id != self._begun:
+                    self._begun = event.response_id
+                    self._mark(event.response_id, "first_delta_at", now_ms)
+            case friendly.ToolCallStarted(response_id=response_id):
                 self._mark(response_id, "first_delta_at", now_ms)
-                if isinstance(event, friendly.ToolCallStarted):
-                    self._tool_started(event, now_ms)
+                self._tool_started(event, now_ms)
             case friendly.AssistantAudioReceived(response_id=response_id):
                 self._mark(response_id, "first_audio_at", now_ms)
             case friendly.AssistantAudioStarted(response_id=response_id):

@@ -6,7 +6,7 @@ Tokens come from `response.done` and from the recognizer's transcripts. Servers 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from msgspec import Struct
 
@@ -71,6 +71,10 @@ class Tokens(Struct, kw_only=True):
 
 class UsageMeter:
     """Counts what one conversation uses. prices: by model; None for OpenAI's own, {} for none."""
+
+    HEARS: ClassVar = frozenset(
+        {friendly.AssistantCompleted, friendly.UserCompleted, friendly.SessionCreated, friendly.SessionUpdated}
+    )
 
     def __init__(self, prices: Mapping[str, Price] | None = None) -> None:
         self.prices: Mapping[str, Price] = OPENAI_PRICES if prices is None else prices
