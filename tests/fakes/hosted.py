@@ -73,11 +73,12 @@ class HostedFake:
 
     create_errors: (status, code, headers) for the next offers, in order. hold_answer: offers are answered once it is
     set. not_found: so many sidebands are answered 404 first. forgets_sessions: calls are opened without theirs.
-    seen: every request, as (method, path, headers).
+    seen: every request, as (method, path, headers). media: offers are answered with real peer connections.
     """
 
-    def __init__(self, *, azure: bool = False, max_session_s: float | None = None) -> None:
+    def __init__(self, *, azure: bool = False, media: bool = False, max_session_s: float | None = None) -> None:
         self.azure = azure
+        self.media = media
         self.max_session_s = max_session_s
         self.base_url = ""
         self.calls: dict[str, HostedCall] = {}
@@ -155,9 +156,13 @@ class HostedFake:
             return _error(400, "invalid_offer", "Failed to parse SessionDescription.")
         if self.hold_answer is not None:
             await self.hold_answer.wait()
-        hosted = self._open(session, secret)
+        answer = ANSWER
+        if self.media:
+            hosted, answer = await self._open_media(offer, session, secret)
+        else:
+            hosted = self._open(session, secret)
         return Response(
-            ANSWER,
+            answer,
             201,
             {"Location": f"/v1/realtime/calls/{hosted.id}"},
             media_type="application/sdp",
@@ -282,6 +287,25 @@ class HostedFake:
         call.opened()
         self.opened.set()
         return hosted
+
+    async def _open_media(self, offer: str, session: RealtimeSession, secret: str | None) -> tuple[HostedCall, str]:
+        from antiphon.rtc import open_transport
+        from antiphon.server.rtc_call import RtcCall
+
+        peer = RtcCall(open_transport)
+        answer = await peer.answer(offer)
+        call = self.engine.open_call(peer, session=None if self.forgets_sessions else session)
+
+        async def run() -> None:
+            try:
+                await peer.run(call, channel_seconds=10, max_seconds=self.max_session_s or 600)
+            finally:
+                await peer.aclose()
+
+        hosted = HostedCall(call.id, call, Browser(), asyncio.create_task(run()), to_builtins(session), secret)
+        self.calls[call.id] = hosted
+        self.opened.set()
+        return hosted, answer
 
     def _note(self, connection: Request | WebSocket) -> None:
         method = connection.method if isinstance(connection, Request) else "WS"

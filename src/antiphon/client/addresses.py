@@ -1,4 +1,7 @@
-"""Where a Realtime server listens: addresses as people give them, made those of the WebSocket. Pure functions."""
+"""Where a Realtime server listens: addresses as people give them, made those of its socket or of its WebRTC calls.
+
+Pure functions.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from antiphon.errors import ConfigurationError
 OPENAI_URL = "wss://api.openai.com/v1/realtime"
 
 _SCHEMES = {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"}
+_HTTP_SCHEMES = {"http": "http", "https": "https", "ws": "http", "wss": "https"}
 
 
 def realtime_url(url: str, *, model: str | None = None, call_id: str | None = None) -> str:
@@ -29,6 +33,29 @@ def realtime_url(url: str, *, model: str | None = None, call_id: str | None = No
     elif model is not None:
         query.setdefault("model", model)
     return parts._replace(scheme=_SCHEMES[parts.scheme], path=path, query=urlencode(query), fragment="").geturl()
+
+
+def calls_url(url: str) -> str:
+    """Where a WebRTC offer is posted. url: of the server, its API, its socket, or already that of its calls.
+
+    An address that is none of these is taken as it is: some servers take offers at one of their own. A model in the
+    query is left out, for the session or the key names it. Raises ConfigurationError.
+    """
+    parts = _split(url)
+    path = parts.path.rstrip("/")
+    if path == "" or path.endswith("/v1"):
+        path = (path or "/v1") + "/realtime/calls"
+    elif path.endswith("/v1/realtime"):
+        path += "/calls"
+    kept = [pair for pair in parse_qsl(parts.query, keep_blank_values=True) if pair[0] != "model"]
+    query = urlencode(kept) if path.endswith("/realtime/calls") else parts.query
+    return parts._replace(scheme=_HTTP_SCHEMES[parts.scheme], path=path, query=query, fragment="").geturl()
+
+
+def beta_calls_url(url: str, *, model: str | None = None) -> str:
+    """Where servers of the beta take offers: at the address of the socket. Raises ConfigurationError."""
+    parts = _split(realtime_url(url, model=model))
+    return parts._replace(scheme=_HTTP_SCHEMES[parts.scheme]).geturl()
 
 
 def shown(url: str) -> str:

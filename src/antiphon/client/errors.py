@@ -4,7 +4,9 @@ ClientError
 ├── ConnectError          no connection came about
 │   ├── UnauthorizedError   the server refuses who asks (401, 403)
 │   ├── CallNotFoundError   there is no call with this call_id (404)
-│   └── RefusedError        the server refuses otherwise: status, code
+│   ├── RefusedError        the server refuses otherwise: status, code
+│   ├── TokenError          there is no token to connect with
+│   └── NoMediaPathError    events could flow, audio could not: WebRTC found no way through
 ├── ClosedError           the connection is over: code, reason
 ├── RejectedError         the server refused an event: error
 ├── AnswerTimeoutError    something that must come did not come in time
@@ -44,6 +46,14 @@ class RefusedError(ConnectError):
         self.status = status
         self.code = code
         self.retry_after_s = retry_after_s
+
+
+class TokenError(ConnectError):
+    """The token provider gave none. The server was not asked."""
+
+
+class NoMediaPathError(ConnectError):
+    """The server took the offer, or would have, and no path for media came about (ICE, DTLS, a closed firewall)."""
 
 
 class ClosedError(ClientError):
