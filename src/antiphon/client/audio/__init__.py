@@ -5,20 +5,50 @@ the [audio] extra, which is imported only when one is opened. Nothing here knows
 words in which `gate` and `ledger` tell what to send.
 """
 
+from antiphon.client.audio.device_slot import DeviceChange, SlotState
+from antiphon.client.audio.devices import Device, Direction, list_devices
+from antiphon.client.audio.echo import EchoCanceller, EchoControl, EchoMode, HalfDuplex
 from antiphon.client.audio.errors import AudioError, AudioUnavailable, DeviceError
 from antiphon.client.audio.gate import Gate, GateEffect, GateState
 from antiphon.client.audio.interfaces import AudioSink, AudioSource
 from antiphon.client.audio.ledger import Heard, PlaybackLedger
+from antiphon.client.audio.meter import Levels, measure
+from antiphon.client.audio.microphone import Microphone
+from antiphon.client.audio.opening import open_devices
+from antiphon.client.audio.sinks import NullSink, Tee, WavSink
+from antiphon.client.audio.sources import IterSource, WavSource
+from antiphon.client.audio.speaker import Speaker
+from antiphon.client.audio.wav_files import read_speech
 
 __all__ = [
     "AudioError",
     "AudioSink",
     "AudioSource",
     "AudioUnavailable",
+    "Device",
+    "DeviceChange",
     "DeviceError",
+    "Direction",
+    "EchoCanceller",
+    "EchoControl",
+    "EchoMode",
     "Gate",
     "GateEffect",
     "GateState",
+    "HalfDuplex",
     "Heard",
+    "IterSource",
+    "Levels",
+    "Microphone",
+    "NullSink",
     "PlaybackLedger",
+    "SlotState",
+    "Speaker",
+    "Tee",
+    "WavSink",
+    "WavSource",
+    "list_devices",
+    "measure",
+    "open_devices",
+    "read_speech",
 ]

@@ -1,0 +1,176 @@
+"""Keeping the loudspeaker out of the microphone: by cancelling the echo, or by listening only while nothing plays.
+
+Both are told what is played and given what was captured, each in pieces of 10 ms, from the devices' own threads.
+Neither knows a device or a clock. WebRTC's canceller comes with the [audio] extra; half duplex needs nothing.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from enum import Enum
+from typing import Any, Final, Protocol
+
+from antiphon.audio import PCM_RATE, rms_dbfs
+from antiphon.client.audio.errors import AudioUnavailable
+
+PIECE_MS: Final = 10
+PIECE_SAMPLES: Final = PCM_RATE * PIECE_MS // 1000
+PIECE_BYTES: Final = 2 * PIECE_SAMPLES
+
+_CUSHION: Final = 2
+_MOST_AHEAD: Final = 6
+_SILENCE: Final = bytes(PIECE_BYTES)
+
+
+class EchoMode(Enum):
+    """CANCEL: the echo is taken out, and one can interrupt by voice. HALF_DUPLEX: the microphone is silent while the
+    other side is audible. OFF: for headphones."""
+
+    CANCEL = "cancel"
+    HALF_DUPLEX = "half-duplex"
+    OFF = "off"
+
+
+class EchoControl(Protocol):
+    """What stands between microphone and loudspeaker."""
+
+    def latency(self, *, capture_ms: float | None = None, playout_ms: float | None = None) -> None:
+        """What a device tells of itself: from the air to `process`, or from `played` to the air."""
+        ...
+
+    def played(self, pcm: bytes) -> None:
+        """The next 10 ms that are handed to the loudspeaker, silence too."""
+        ...
+
+    def process(self, pcm: bytes) -> bytes:
+        """The next 10 ms that were captured, without the echo."""
+        ...
+
+
+class _Latencies:
+    """What the two devices have told. Before they do, 50 ms each: about what laptops have."""
+
+    def __init__(self) -> None:
+        self._capture_ms = self._playout_ms = 50.0
+
+    @property
+    def total_ms(self) -> float:
+        return self._capture_ms + self._playout_ms
+
+    def learn(self, capture_ms: float | None, playout_ms: float | None) -> None:
+        self._capture_ms = self._capture_ms if capture_ms is None else max(0.0, capture_ms)
+        self._playout_ms = self._playout_ms if playout_ms is None else max(0.0, playout_ms)
+
+
+class EchoCanceller:
+    """WebRTC's AEC3, high-pass filter and noise suppressor, as in Chrome. One for a pair of devices.
+
+    noise_suppression: 0 none, 1 to 4 for 6, 12, 18 and 21 dB. Raises AudioUnavailable where the library is missing.
+    `process` belongs to one thread, `played` may be called from another.
+    """
+
+    def __init__(self, *, noise_suppression: int = 2) -> None:
+        self._numpy, library = _libraries()
+        self._processor = library.AudioProcessor(
+            sample_rate=PCM_RATE,
+            echo_cancellation=True,
+            high_pass_filter=True,
+            noise_suppression=noise_suppression > 0,
+            ns_level=max(0, noise_suppression - 1),
+        )
+        self._latencies = _Latencies()
+        self._lock = threading.Lock()
+        # The library wants the played piece together with the captured one. They come from two threads, two pieces at a
+        # time, so a few wait here; too many, and the echo would come before the sound it is the echo of.
+        self._ahead: deque[bytes] = deque()
+        self._aligned = False
+        self.realigned = 0
+        """How often the two devices' threads ran apart so far that pieces had to be dropped or invented."""
+
+    @property
+    def delay_ms(self) -> float:
+        """From `played` until the echo comes to `process`: a hint, the canceller finds the true delay by itself."""
+        return self._latencies.total_ms
+
+    def latency(self, *, capture_ms: float | None = None, playout_ms: float | None = None) -> None:
+        self._latencies.learn(capture_ms, playout_ms)
+
+    def played(self, pcm: bytes) -> None:
+        """10 ms for the loudspeaker, 24 kHz. Bounded: if more than 60 ms wait for the microphone, the oldest go."""
+        with self._lock:
+            self._ahead.append(pcm)
+            if len(self._ahead) > _MOST_AHEAD:
+                self.realigned += self._aligned
+                while len(self._ahead) > _CUSHION:
+                    self._ahead.popleft()
+
+    def process(self, pcm: bytes) -> bytes:
+        """10 ms of the microphone, 24 kHz; returns as many, about 5 ms older, without echo and with less noise."""
+        with self._lock:
+            far = self._next_far()
+        self._processor.stream_delay_ms = min(500, round(self.delay_ms))
+        near = self._numpy.frombuffer(pcm, dtype="<i2")
+        clean = self._processor.process(near, self._numpy.frombuffer(far, dtype="<i2"))
+        return bytes(clean.astype("<i2", copy=False).tobytes())
+
+    def _next_far(self) -> bytes:
+        if not self._aligned:
+            self._aligned = len(self._ahead) >= _CUSHION
+        if not self._aligned:
+            return _SILENCE
+        if not self._ahead:
+            self.realigned += 1
+            self._aligned = False
+            return _SILENCE
+        return self._ahead.popleft()
+
+
+class HalfDuplex:
+    """Silence instead of the microphone while the other side is audible, and a little longer. Nobody can interrupt by
+    voice then, and no echo comes through: for loudspeakers where no canceller is installed.
+
+    tail_ms: how long a room goes on sounding. threshold_dbfs: what is quieter is not audible.
+    """
+
+    def __init__(self, *, tail_ms: float = 250, threshold_dbfs: float = -55) -> None:
+        self._latencies = _Latencies()
+        self._tail_ms = tail_ms
+        self._threshold = threshold_dbfs
+        self._closed_for = 0  # pieces of 10 ms
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed_for > 0
+
+    def latency(self, *, capture_ms: float | None = None, playout_ms: float | None = None) -> None:
+        self._latencies.learn(capture_ms, playout_ms)
+
+    def played(self, pcm: bytes) -> None:
+        if rms_dbfs(pcm) > self._threshold:
+            self._closed_for = max(1, round((self._latencies.total_ms + self._tail_ms) / PIECE_MS))
+
+    def process(self, pcm: bytes) -> bytes:
+        if self._closed_for <= 0:
+            return pcm
+        self._closed_for -= 1
+        return bytes(len(pcm))
+
+
+def open_echo_control(mode: EchoMode) -> EchoControl | None:
+    """What `mode` asks for; None for OFF. Raises AudioUnavailable for CANCEL where the canceller is not installed."""
+    if mode is EchoMode.CANCEL:
+        return EchoCanceller()
+    return HalfDuplex() if mode is EchoMode.HALF_DUPLEX else None
+
+
+def _libraries() -> tuple[Any, Any]:
+    try:
+        import numpy as np  # noqa: PLC0415 -- only those who cancel an echo need it
+        import pywebrtc_audio  # noqa: PLC0415
+    except ImportError as error:
+        raise AudioUnavailable(
+            f"Cancelling the echo needs the Python package {error.name}: install antiphon with its [audio] extra. "
+            "Where there is no wheel of it, use half duplex, or headphones and no cancelling."
+        ) from error
+    return np, pywebrtc_audio

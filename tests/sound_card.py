@@ -1,0 +1,96 @@
+"""A sound card without a sound card: a JACK server with its dummy driver, and devices that PortAudio sees on it.
+
+`system` is what every JACK has: it hears silence and plays to nobody. `loop` (jack_thru) gives back as microphone what
+is played to it as loudspeaker. Both run in real time. PortAudio's ALSA `null` device does not: it asks for a third of a
+million blocks a second.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+PROGRAMS = ("jackd", "jack_wait", "jack_lsp", "jack_thru")
+
+LOOP = "loop"
+SYSTEM = "system"
+
+
+def missing() -> str | None:
+    """Why there can be no sound card here, for a skip; None where there can."""
+    if ctypes.util.find_library("portaudio") is None:
+        return "PortAudio is not installed (Debian: libportaudio2)"
+    absent = [name for name in PROGRAMS if shutil.which(name) is None]
+    return f"{', '.join(absent)} not installed (Debian: jackd2)" if absent else None
+
+
+@contextmanager
+def sound_card(rate: int = 48_000, *, loops: int = 1) -> Iterator[SoundCard]:
+    """A card at that rate with so many `loop` devices (loop, loop2, …), for as long as the block lasts."""
+    card = SoundCard(rate)
+    try:
+        card.start()
+        for number in range(loops):
+            card.add_loop(LOOP if number == 0 else f"{LOOP}{number + 1}")
+        yield card
+    finally:
+        card.unplug()
+
+
+class SoundCard:
+    """One JACK server, under a name that none of the other runs on this machine uses, and its clients."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.environment: dict[str, str] = {}
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def start(self) -> None:
+        period = self.rate // 100
+        # -r: no real-time priority, which a container may not give.
+        driver = ["-r", "-d", "dummy", "-r", str(self.rate), "-p", str(period), "-C", "1", "-P", "1"]
+        # JACK keeps a list of eight servers and takes a dead one's place only under the same name: so a few fixed ones.
+        for number in range(4):
+            name = f"antiphon-tests-{number}"
+            self.environment = {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+            server = self._run(["jackd", "-n", name, *driver])
+            waited = ["jack_wait", "-s", name, "-w", "-t", "10"]
+            answered = subprocess.run(waited, check=False, capture_output=True, env=self._environment()).returncode == 0
+            if answered and server.poll() is None:
+                return
+            self.unplug()
+        raise RuntimeError("no JACK server starts here")
+
+    def add_loop(self, name: str) -> None:
+        """One more device that gives back what it is given."""
+        self._run(["jack_thru", name])
+        while subprocess.run(["jack_lsp"], check=False, capture_output=True, env=self._environment()).stdout.count(
+            f"{name}:output_1".encode()
+        ) == 0:
+            pass
+
+    def unplug(self) -> None:
+        """The card goes away, as when its cable is pulled."""
+        for process in reversed(self._processes):
+            process.terminate()
+        for process in reversed(self._processes):
+            try:
+                process.wait(timeout=3)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes.clear()
+
+    def _run(self, command: list[str]) -> subprocess.Popen[bytes]:
+        process = subprocess.Popen(
+            command, env=self._environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        self._processes.append(process)
+        return process
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, **self.environment}
