@@ -56,7 +56,7 @@ class SpeechActivity:
     """The activity of one conversation, which alone feeds it."""
 
     HEARS: ClassVar = frozenset(
-        kind for kind in get_args(FriendlyEvent) if kind.type.startswith(("user.", "assistant."))
+        kind for kind in get_args(FriendlyEvent) if kind.type.startswith(("user.", "assistant.", "error"))
     )
 
     def __init__(self) -> None:
@@ -125,7 +125,13 @@ class SpeechActivity:
         elif event.type.startswith("user."):
             self._last_user = now_ms
             self._hear_user(event, now_ms)
-        elif event.type.startswith("assistant."):
+        elif isinstance(event, friendly.AssistantResponseRequested):
+            if self._user is _User.QUIET:
+                self._await(_User.AWAITING, now_ms)
+        elif isinstance(event, friendly.Error):
+            if event.event_type == "response.create" and not event.ordinary and self._user is _User.AWAITING:
+                self._user = _User.QUIET  # what was asked for will not come
+        else:
             self._last_assistant = now_ms
             self._hear_assistant(event)
 
@@ -149,8 +155,6 @@ class SpeechActivity:
             case friendly.UserSpeechStopped():
                 self._await(_User.STOPPED, now_ms)
             case friendly.UserItemStarted() if self.input_buffered:
-                self._await(_User.AWAITING, now_ms)
-            case friendly.UserMessage() if self._user is _User.QUIET:
                 self._await(_User.AWAITING, now_ms)
             case friendly.UserAudioCleared():
                 self._user = _User.QUIET

@@ -130,6 +130,11 @@ class Chat:
         entry = self._entries.get(item_id)
         return None if entry is None else entry.heard
 
+    def text_of(self, item_id: str) -> str:
+        """All the words of an item, shown or not; "" when it is not known."""
+        entry = self._entries.get(item_id)
+        return "" if entry is None else entry.text
+
     def next_seq(self) -> int:
         """The `seq` that the next message will have."""
         return self._entries.next_seq
@@ -177,6 +182,27 @@ class Chat:
                 self._entries.change(entry, status="done" if entry.role == "user" else "cancelled")
         if not self.settings.keep_on_disconnect:
             self.clear()
+
+    def cut_off(self, now_ms: float) -> list[ChatMessage]:
+        """The connection goes: the answers that were not written, or not heard, to their end."""
+        playing, self._playing = self._playing, None
+        for entry in [] if playing is None else self._entries.of_response(playing[0]):
+            heard_ms = now_ms - playing[1] if playing is not None else 0.0
+            for _, part in sorted(entry.parts.items()) if entry.is_spoken else ():
+                heard = self._pace.heard(part.text, heard_ms, None)
+                heard_ms = max(0.0, heard_ms - part.length * 1000 / self._pace.characters_a_second)
+                if part.heard is None and len(heard) < len(part.text.rstrip()):
+                    part.heard = heard
+                    entry.is_interrupted = True
+            self._entries.change(entry)
+        return [
+            entry.look()
+            for entry in self._entries
+            if entry.role == "assistant"
+            and entry.type == "text"
+            and (entry.status == "streaming" or (playing is not None and entry.response_id == playing[0]))
+            and not entry.is_hidden
+        ]
 
     # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────
 

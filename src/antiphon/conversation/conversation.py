@@ -13,7 +13,7 @@ from typing import get_args
 
 from antiphon.conversation.activity import SpeechActivity
 from antiphon.conversation.chat import Chat, ChatSettings, IsMeaningful
-from antiphon.conversation.events import AssistantTruncated, FriendlyEvent, UserFailed
+from antiphon.conversation.events import AssistantItemDone, AssistantTruncated, FriendlyEvent, UserFailed
 from antiphon.conversation.handlers import Handlers
 from antiphon.conversation.microphone import MicrophoneActivity, MicrophoneSettings
 from antiphon.conversation.prices import Price
@@ -103,7 +103,12 @@ class Conversation:
 
     def disconnected(self, now_ms: float) -> list[FriendlyEvent]:
         """The connection is gone. A later `session.created` goes on with the same conversation."""
+        cut = self.chat.cut_off(now_ms)
         events = self.tell(self.router.disconnected(), now_ms)
+        for message in cut:
+            if message.item_id is not None:
+                heard = message.text if message.heard is None else message.heard
+                self.record.heard(message.item_id, heard)
         self.chat.disconnected(now_ms)
         self.activity.disconnected()
         self.microphone.disconnected()
@@ -118,6 +123,9 @@ class Conversation:
                 self.chat.receive(event, now_ms)
             if isinstance(event, AssistantTruncated):
                 self.record.heard(event.item_id, self.chat.heard_of(event.item_id) or "")
+            elif isinstance(event, AssistantItemDone) and event.item_id not in self.record:
+                # A server that never says what its items are.
+                self.record.said(event.item_id, self.chat.text_of(event.item_id))
             elif isinstance(event, UserFailed) and self.router.was_refused(event.item_id):
                 self.record.forget(event.item_id)
         return events

@@ -137,6 +137,10 @@ class UserMessage(Friendly, frozen=True, kw_only=True, tag="user.message"):
 # ── the assistant ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+class AssistantResponseRequested(Friendly, frozen=True, kw_only=True, tag="assistant.response_requested"):
+    """The app asked for a response in the conversation."""
+
+
 class AssistantResponseStarted(Friendly, frozen=True, kw_only=True, tag="assistant.response_started"):
     """A response begins. aside: it is not of the conversation (`conversation: "none"`)."""
 
@@ -349,6 +353,7 @@ FriendlyEvent = (
     | UserCompleted
     | UserFailed
     | UserMessage
+    | AssistantResponseRequested
     | AssistantResponseStarted
     | AssistantItemStarted
     | AssistantDelta

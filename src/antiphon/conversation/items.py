@@ -93,6 +93,9 @@ class Items:
     def begin_session(self) -> None:
         self._session += 1
         self._has_first = False
+        for item in self._items.values():
+            if item.is_own and not item.is_confirmed:
+                item.session = self._session  # said while there was no session, for this one
 
     def know(self, item_id: str, kind: Kind, response_id: str | None = None) -> KnownItem:
         """The item, made when it is new. What it was before stays, whatever `kind` says now."""

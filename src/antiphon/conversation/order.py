@@ -1,7 +1,8 @@
 """The order of a conversation, from what each item is said to stand after. Pure. Not here: what an item is.
 
 An item stands after the one that the server named, whenever either of them arrives; until it is named, after the last
-one that was there when it came. Of two items put after the same one, the later was put in between.
+one that was there when it came. Of two items put after the same one, the later was put in between. What a new session
+holds stands after all that the sessions before it held: "the first", or "after" one of theirs, means after them.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ class _Placed:
     anchor: str | None
     root: str | None
     arrival: int
+    session: int
 
 
 class Order:
@@ -31,15 +33,19 @@ class Order:
         self._placed: dict[str, _Placed] = {}
         self._awaited: dict[str, int] = {}
         self._root: str | None = None
+        self._session = 0
         self._arrivals = 0
 
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._placed
 
     def begin_session(self) -> None:
-        """From here, "the first of its session" means after what the sessions before it hold."""
-        named = (item_id for item_id in reversed(self.ids) if self._placed[item_id].previous is not UNSET)
-        self._root = next(named, self._root)
+        """From here, what is named is of a new session."""
+        self._session += 1
+        if self._session > 1 and self.ids:
+            # What was not named yet may have been said while there was no session: it belongs to this one.
+            named = (item_id for item_id in reversed(self.ids) if self._placed[item_id].previous is not UNSET)
+            self._root = next(named, self.ids[-1])
 
     def place(self, item_id: str, previous: Previous = UNSET) -> bool:
         """Puts an item where it belongs, or moves it there; UNSET leaves a known one. True if the order changed."""
@@ -47,12 +53,14 @@ class Order:
         if placed is not None:
             if previous is UNSET or previous == placed.previous:
                 return False
+            if placed.previous is UNSET:
+                placed.session, placed.root = self._session, self._root
             self._await(placed.previous, -1)
             placed.previous = previous
             self._await(previous, 1)
             return self._sort()
         anchor = self.ids[-1] if self.ids else None
-        placed = _Placed(previous, anchor, self._root, self._arrivals)
+        placed = _Placed(previous, anchor, self._root, self._arrivals, self._session)
         self._arrivals += 1
         self._placed[item_id] = placed
         self._await(previous, 1)
@@ -110,7 +118,7 @@ class Order:
                 self._await(placed.previous, -1)
                 placed.previous = before
                 self._await(before, 1)
-            placed.anchor, placed.root = before, None
+            placed.anchor, placed.root, placed.session = before, None, self._session
             before = item_id
         return gone
 
@@ -126,9 +134,11 @@ class Order:
     def _stands_after(self, item_id: str, placed: _Placed) -> str | None:
         previous = placed.previous
         if previous is None:
-            return placed.root if placed.root in self._placed else None
-        if isinstance(previous, str) and previous != item_id and previous in self._placed:
-            return previous
+            return placed.root if placed.root in self._placed and placed.root != item_id else None
+        before = self._placed.get(previous) if isinstance(previous, str) and previous != item_id else None
+        if before is not None:
+            is_of_earlier = before.session < placed.session and placed.root in self._placed and placed.root != item_id
+            return placed.root if is_of_earlier else str(previous)
         return placed.anchor if placed.anchor in self._placed else None
 
     def _sort(self) -> bool:

@@ -105,6 +105,14 @@ class Record:
             previous = event.previous_item_id
             self._keep(event.item, None if previous == "root" else UNSET if previous is None else previous)
 
+    def __contains__(self, item_id: str) -> bool:
+        return item_id in self._items
+
+    def said(self, item_id: str, text: str) -> None:
+        """An answer that its server never described as an item."""
+        if text:
+            self._keep(Message(id=item_id, role="assistant", content=[OutputText(text=text)]), UNSET)
+
     def heard(self, item_id: str, text: str) -> None:
         """An answer was interrupted. text: what was heard of it, "" for nothing or when that is not known."""
         said = self._items.get(item_id)
@@ -134,8 +142,9 @@ class Record:
         self._keep(spoken, _named(event), is_better=False)
 
     def _transcribed(self, event: InputAudioTranscriptionCompleted) -> None:
-        if event.item_id in self._items:
-            self._transcripts.setdefault(event.item_id, {})[event.content_index] = event.transcript
+        if event.item_id not in self._items:
+            self._keep(Message(id=event.item_id, role="user", content=[InputAudio()]), UNSET)
+        self._transcripts.setdefault(event.item_id, {})[event.content_index] = event.transcript
 
     def _response_done(self, event: ResponseDone) -> None:
         if event.response.conversation_id is None:

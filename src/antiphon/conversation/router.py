@@ -17,6 +17,7 @@ from antiphon import protocol as wire
 from antiphon.conversation.events import (
     AssistantCompleted,
     AssistantDelta,
+    AssistantResponseRequested,
     AssistantResponseStarted,
     AssistantTruncated,
     Channel,
@@ -137,6 +138,9 @@ class Router:
             return self.items.place_own(event.item, event.previous_item_id)
         if isinstance(event, wire.ConversationItemTruncate):
             return self.playout.flushed(event.item_id)
+        if isinstance(event, wire.ResponseCreate):
+            aside = isinstance(event.response, wire.ResponseParams) and event.response.conversation == "none"
+            return [] if aside else [AssistantResponseRequested()]
         return []
 
     def not_sent(self, event: wire.ClientEvent | wire.UnknownEvent, why: str) -> list[FriendlyEvent]:
