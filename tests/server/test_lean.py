@@ -18,6 +18,7 @@ from antiphon.server.page import packaged_page
         ("/**\n * @typedef {object} A\n * @property {string} b\n */\n\n\nlet a;\n", "let a;\n"),
         ("const a = /** @type {any} */ (b);\n", "const a = (b);\n"),
         ("/** @type {Map<string, A>} */ #a = new Map();\n", "#a = new Map();\n"),
+        ("/** @type {A} */ let a;\nlet b;\n/** Of b. */\nlet c;\n", "let a;\nlet b;\nlet c;\n"),
     ],
 )
 def test_comments_go(source: str, expected: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import gzip
 import re
 
-_BLOCK_COMMENT = re.compile(r"^[ \t]*/\*.*?\*/[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_BLOCK_COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _LINE_COMMENT = re.compile(r"^[ \t]*//[^\n]*(?:\n|\Z)", re.MULTILINE)
 _CAST = re.compile(r"/\*\* @(?:type|param|returns|template)\b(?:(?!\*/)[^\n])*\*/ ?")
 """A type in the middle of a line: `/** @type {any} */ (value)`."""
