@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import msgspec
@@ -37,11 +38,12 @@ def replay(conversation: Conversation, lines: list[Json]) -> Json:
         now = {"at": at, **msgspec.to_builtins(conversation.activity.now)}
         if not activity or _apart_from_times(now) != _apart_from_times(activity[-1]):
             activity.append(now)
-    return {
+    outcome = {
         "friendly": friendly,
         "chat": [msgspec.to_builtins(message) for message in conversation.chat.messages],
         "activity": activity,
     }
+    return json.loads(json.dumps(outcome))  # type: ignore[no-any-return]  # as a reader of the file has it
 
 
 def _apart_from_times(activity: Json) -> Json:
