@@ -36,7 +36,23 @@ def options_of(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 def test_on_this_machine_alone_nothing_is_counted_and_peers_are_made_as_usual(options_of: Any) -> None:
     settings = server_settings(options_of(), None)
-    assert settings == ServerSettings()
+    assert settings == ServerSettings(inspect=True)
+
+
+@pytest.mark.parametrize(
+    ("args", "inspects"),
+    [
+        ((), True),
+        (("--no-inspect",), False),
+        (("--lan",), False),
+        (("--host", "192.0.2.9"), False),
+        (("--lan", "--inspect"), True),
+    ],
+)
+def test_calls_are_inspected_where_only_this_machine_can_call_or_where_it_is_wished(
+    options_of: Any, args: tuple[str, ...], inspects: bool
+) -> None:
+    assert server_settings(options_of(*args), "t" * 16).inspect is inspects
 
 
 def test_beyond_it_calls_are_counted(options_of: Any) -> None:

@@ -85,7 +85,11 @@ async def test_nothing_else_is_there(http: httpx.AsyncClient, path: str) -> None
 async def test_every_file_of_the_packaged_page_is_served() -> None:
     files = [file for file in packaged_page().rglob("*") if file.is_file() and file.suffix not in (".py", ".ts")]
     assert files
-    async with live_server(ScriptedAnswerer()) as server, httpx.AsyncClient(base_url=server.base_url) as client:
+    settings = ServerSettings(inspect=True)
+    async with (
+        live_server(ScriptedAnswerer(), settings) as server,
+        httpx.AsyncClient(base_url=server.base_url) as client,
+    ):
         for file in files:
             path = file.relative_to(packaged_page()).as_posix()
             response = await client.get(f"/{path}")

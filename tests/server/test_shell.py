@@ -29,7 +29,7 @@ def folder(tmp_path: Path) -> Path:
     ):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(name)
-    (folder / "service-worker.js").write_text("// the worker\n")
+    (folder / "service-worker.js").write_text("self.addEventListener;\n")
     (tmp_path / "outside.js").write_text("outside")
     (folder / "link.js").symlink_to(tmp_path / "outside.js")
     return folder
@@ -57,7 +57,7 @@ async def test_the_worker_knows_the_page_and_is_asked_for_each_time(folder: Path
         assert response.headers["cache-control"] == "no-cache"
         assert response.headers["content-type"].startswith("text/javascript")
         first, _, rest = response.text.partition("\n")
-        assert rest == "// the worker\n"
+        assert rest == "self.addEventListener;\n"
         assert json.loads(first.removeprefix("self.shell = ").removesuffix(";"))["files"] == [
             "./",
             "icons/a.png",

@@ -40,11 +40,11 @@ def read_wav(source: Path | bytes) -> Recording:
     return Recording(pcm, rate)
 
 
-def wav_bytes(pcm: bytes, sample_rate: int) -> bytes:
-    """A mono WAV file with the given int16 PCM."""
+def wav_bytes(pcm: bytes, sample_rate: int, *, channels: int = 1) -> bytes:
+    """A WAV file with the given int16 PCM, its channels' samples in turn."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
+        file.setnchannels(channels)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
         file.writeframes(pcm)

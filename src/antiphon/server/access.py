@@ -68,9 +68,15 @@ def origin_allowed(origin: str, host: str, allowed: Iterable[str]) -> bool:
         return False
     if any(_origin_parts(entry) == parts for entry in allowed):
         return True
+    return (is_loopback(parts[1]) and is_loopback(host_name(host))) or is_own_origin(origin, host)
+
+
+def is_own_origin(origin: str, host: str) -> bool:
+    """Whether a page of `origin` is this server's own, which was addressed as `host`. The scheme is not compared."""
+    parts = _origin_parts(origin)
+    if parts is None:
+        return False
     scheme, name, port = parts
-    if is_loopback(name) and is_loopback(host_name(host)):
-        return True
     try:
         own = urlsplit(f"//{host}")
         return own.hostname == name and (own.port or _DEFAULT_PORTS[scheme]) == port

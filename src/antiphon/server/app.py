@@ -44,6 +44,13 @@ def create_app(
         outer = Starlette(routes=[Mount("/voice", voice)], lifespan=lifespan)
     """
     settings = settings or ServerSettings()
+    inspector = None
+    if settings.inspect:
+        from antiphon.server.inspecting import Inspector  # noqa: PLC0415 - only where it is wanted
+        from antiphon.server.inspection import inspected  # noqa: PLC0415
+
+        inspector = Inspector(settings.inspection)
+        answerer = inspected(answerer, inspector)
     calls = Calls(answerer, max_calls=settings.max_calls, ready_seconds=settings.ready_seconds)
     peers = (
         answerer.offers(calls, settings)
@@ -58,7 +65,7 @@ def create_app(
             yield
 
     app = Starlette(
-        routes=make_routes(calls, peers, client_secrets, settings),
+        routes=make_routes(calls, peers, client_secrets, settings, inspector),
         middleware=[Middleware(Door, settings, client_secrets)],
         exception_handlers={
             Refusal: on_refusal,

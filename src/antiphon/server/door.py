@@ -16,7 +16,16 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.protocol.dialects import Purpose, find_address
-from antiphon.server.access import cookie_name, host_allowed, origin_allowed, presented_tokens, token_accepted
+from antiphon.server.access import (
+    cookie_name,
+    host_allowed,
+    host_name,
+    is_loopback,
+    is_own_origin,
+    origin_allowed,
+    presented_tokens,
+    token_accepted,
+)
 from antiphon.server.answering import CURRENT_USER
 from antiphon.server.client_secrets import PREFIX, ClientSecret, ClientSecrets
 from antiphon.server.page import locked_page
@@ -57,6 +66,41 @@ def presented_secret(scope: Scope) -> ClientSecret | None:
     secret = scope.get(_CHECKED)
     assert secret is None or isinstance(secret, ClientSecret)
     return secret
+
+
+def shows_access_token(scope: Scope, settings: ServerSettings) -> bool:
+    """Whether a request presents the access token itself; an app's token is none."""
+    token = settings.access_token
+    return token is not None and token_accepted(_presented(scope, settings), token)
+
+
+def may_inspect(connection: HTTPConnection, settings: ServerSettings) -> bool:
+    """Whether whoever asks may look at calls: the holder of the access token, or, where nobody is asked for one, this
+    machine itself. An app's token, an ephemeral key or a user's face opens calls, not other people's; and no page of
+    another origin may, whoever allowed it to call.
+    """
+    headers = connection.headers
+    if not settings.inspect or headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
+        return False
+    origin, host = headers.get("origin"), headers.get("host", "")
+    if origin is not None and not is_own_origin(origin, host):
+        return False
+    if settings.access_token is not None:
+        return shows_access_token(connection.scope, settings)
+    if settings.tokens or settings.authenticate is not None:
+        return False
+    # A reverse proxy on this machine is loopback too; what it passes on has another host, or says whom it stands for.
+    address = connection.client.host if connection.client is not None else ""
+    return is_loopback(host_name(host)) and is_loopback(address) and "x-forwarded-for" not in headers
+
+
+def _presented(scope: Scope, settings: ServerSettings) -> list[str]:
+    headers = Headers(scope=scope)
+    token = settings.access_token
+    cookies = cookie_parser(headers.get("cookie", ""))
+    cookie = None if token is None else cookies.get(cookie_name(token))
+    query = dict(reversed(parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)))
+    return presented_tokens(headers, query.get("token"), cookie, scope.get("subprotocols", ()), query)
 
 
 def _opens_calls(scope: Scope, path: str) -> bool:
@@ -153,8 +197,7 @@ class Door:
             return None
         pairs = parse_qsl(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
         query = dict(reversed(pairs))
-        cookie = cookie_parser(headers.get("cookie", "")).get(self._cookie) if self._cookie else None
-        presented = presented_tokens(headers, query.get("token"), cookie, scope.get("subprotocols", ()), query)
+        presented = _presented(scope, settings)
         if _opens_calls(scope, path):
             ephemeral = next((entry for entry in presented if entry.startswith(PREFIX)), None)
             if ephemeral is not None:

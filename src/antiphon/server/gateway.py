@@ -9,14 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from antiphon.agent import Agent, CallContext
 from antiphon.client import ClientSettings
 from antiphon.engine.stages import StageDescription
 from antiphon.errors import ConfigurationError, LocalProtocolError
 from antiphon.protocol import SessionConfig
-from antiphon.server.answering import CURRENT_USER, CallKind, Link
+from antiphon.server.answering import CURRENT_USER, AnsweredCall, CallKind, Link
 from antiphon.server.bodies import CallRequest
 from antiphon.server.calls import Calls
 from antiphon.server.gateway_hosted import HostedCall
@@ -24,6 +24,8 @@ from antiphon.server.gateway_local import StateMaker, new_state
 from antiphon.server.gateway_policy import for_call, opening_session
 from antiphon.server.gateway_relay import RelayedCall
 from antiphon.server.gateway_rollover import RolloverSettings
+from antiphon.server.inspecting import Inspector
+from antiphon.server.inspection import InspectedCall, InspectedUpstream, begin
 from antiphon.server.peers import Answered
 from antiphon.server.refusals import Refusal
 from antiphon.server.settings import ServerSettings
@@ -112,16 +114,20 @@ class GatewayAnswerer:
             rollover=self._settings.rollover,
         )
 
-    def offers(self, calls: Calls, settings: ServerSettings) -> HostedOffers:
-        return HostedOffers(self, calls, settings)
+    def offers(self, calls: Calls, settings: ServerSettings, inspector: Inspector | None = None) -> HostedOffers:
+        return HostedOffers(self, calls, settings, inspector)
 
-    async def create(self, wanted: CallRequest, max_seconds: float) -> tuple[HostedCall, str]:
+    async def create(
+        self, wanted: CallRequest, max_seconds: float, inspector: Inspector | None = None
+    ) -> tuple[AnsweredCall, str]:
         """Have an offer answered by the upstream: the call, to be run, and the SDP answer. Raises UpstreamError."""
         agent, context = self._seat()
-        created = await self._upstream.create_call(wanted.offer, opening_session(agent, wanted.session))
+        opening = opening_session(agent, wanted.session)
+        created = await self._upstream.create_call(wanted.offer, opening)
+        record = None if inspector is None else begin(inspector, "hosted", opening)
         limit = None if agent is None else agent.limits.max_call_s
         call = HostedCall(
-            self._upstream,
+            self._upstream if record is None else cast("HostedUpstream", InspectedUpstream(self._upstream, record)),
             created,
             agent,
             context,
@@ -129,7 +135,10 @@ class GatewayAnswerer:
             most_changes=self._settings.most_changes,
             settings=self._settings.sideband,
         )
-        return call, created.answer_sdp
+        if inspector is None or record is None:
+            return call, created.answer_sdp
+        inspector.list(record, call.id)
+        return InspectedCall(call, record), created.answer_sdp
 
     def _seat(self) -> tuple[Agent | None, CallContext]:
         user = CURRENT_USER.get()
@@ -140,10 +149,13 @@ class GatewayAnswerer:
 class HostedOffers:
     """Passes offers on to the upstream. The calls themselves live in `Calls`, each in a task of its own."""
 
-    def __init__(self, answerer: GatewayAnswerer, calls: Calls, settings: ServerSettings) -> None:
+    def __init__(
+        self, answerer: GatewayAnswerer, calls: Calls, settings: ServerSettings, inspector: Inspector | None = None
+    ) -> None:
         self._answerer = answerer
         self._calls = calls
         self._settings = settings
+        self._inspector = inspector
 
     def load(self) -> None:
         """Nothing takes time here: the peer connections are the upstream's."""
@@ -169,7 +181,7 @@ class HostedOffers:
     async def _run(self, wanted: CallRequest, answered: asyncio.Future[Answered]) -> None:
         try:
             with self._calls.slot():
-                call, sdp = await self._answerer.create(wanted, self._settings.max_call_seconds)
+                call, sdp = await self._answerer.create(wanted, self._settings.max_call_seconds, self._inspector)
                 with self._calls.listed(call, call.hang_up):
                     if answered.cancelled():
                         call.hang_up("its caller is gone")

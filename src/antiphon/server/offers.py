@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from antiphon.server.bodies import CallRequest
     from antiphon.server.calls import Calls
     from antiphon.server.edge import Edge
+    from antiphon.server.inspecting import Inspector
     from antiphon.server.peers import Answered
     from antiphon.server.settings import ServerSettings
 
@@ -26,4 +27,6 @@ class Offers(Protocol):
 class TakesOffers(Protocol):
     """An answerer whose WebRTC calls are not connections of this process."""
 
-    def offers(self, calls: Calls, settings: ServerSettings) -> Offers: ...
+    def offers(self, calls: Calls, settings: ServerSettings, inspector: Inspector | None = None) -> Offers:
+        """inspector: records these calls too, for nobody else stands in their way."""
+        ...

@@ -56,7 +56,7 @@ class Page(StaticFiles):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, html=True)
-        self._is_ours = folder == packaged_page()
+        self._is_ours = folder.is_relative_to(packaged_page())
         self._texts: dict[str, tuple[int, int, bytes, bytes]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

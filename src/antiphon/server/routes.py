@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import msgspec
 from starlette.exceptions import HTTPException
@@ -20,7 +21,7 @@ from antiphon.server.bodies import CallRequest, read_call_request, read_offer
 from antiphon.server.callers import CallerRates
 from antiphon.server.calls import Calls, Readiness
 from antiphon.server.client_secrets import ClientSecrets
-from antiphon.server.door import ICE_SERVERS_PATH, presented_secret
+from antiphon.server.door import ICE_SERVERS_PATH, may_inspect, presented_secret
 from antiphon.server.edge import Edge
 from antiphon.server.ice_servers import ice_servers
 from antiphon.server.minting import Mint
@@ -31,6 +32,9 @@ from antiphon.server.refusals import Refusal
 from antiphon.server.settings import ServerSettings
 from antiphon.server.shell import WORKER, Worker
 from antiphon.server.sockets import Sockets, unknown_call, version_wanted
+
+if TYPE_CHECKING:
+    from antiphon.server.inspecting import Inspector
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -62,17 +66,40 @@ class Resource:
 
 
 def make_routes(
-    calls: Calls, peers: Offers, client_secrets: ClientSecrets, settings: ServerSettings
+    calls: Calls,
+    peers: Offers,
+    client_secrets: ClientSecrets,
+    settings: ServerSettings,
+    inspector: Inspector | None = None,
 ) -> list[BaseRoute]:
     """All addresses of the app, the page last, for it is asked about every other one."""
     rates = CallerRates(settings)
     folder = settings.page or packaged_page()
     return [
         *_own_routes(calls, settings),
+        *_inspection(inspector, settings),
         *_call_routes(calls, peers, Mint(calls, client_secrets, rates, settings), rates, settings),
-        Route(f"/{WORKER}", Resource(GET=Worker(folder))),
+        Route(f"/{WORKER}", Worker(folder)),
         Mount("/", Page(folder)),
     ]
+
+
+def _inspection(inspector: Inspector | None, settings: ServerSettings) -> list[BaseRoute]:
+    if inspector is None:
+        # The page's own files of it are not there either.
+        return [Route("/inspect", _nothing), Mount("/inspect", _Nothing())]
+    from antiphon.server.inspection_routes import inspection_routes  # noqa: PLC0415 - only where it is wanted
+
+    return inspection_routes(inspector, settings)
+
+
+async def _nothing(_request: Request) -> Response:
+    raise HTTPException(404)
+
+
+class _Nothing:
+    async def __call__(self, _scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise HTTPException(404)
 
 
 def _own_routes(calls: Calls, settings: ServerSettings) -> list[BaseRoute]:
@@ -87,10 +114,12 @@ def _own_routes(calls: Calls, settings: ServerSettings) -> list[BaseRoute]:
         }
         return _json(body, 200 if ready else 503, {"Cache-Control": "no-store"})
 
-    async def about(_request: Request) -> Response:
+    async def about(request: Request) -> Response:
         await calls.ready()
         described = calls.answerer.describe()
         body: dict[str, object] = {"name": "antiphon", "version": __version__}
+        if may_inspect(request, settings):
+            body["inspect"] = "inspect/"
         for stage in ("recognizer", "model", "voice", "detector", "vision"):
             description = getattr(described, stage)
             body[stage] = None if description is None else asdict(description)

@@ -24,6 +24,17 @@ stranger. The request's body is not to be read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InspectionLimits:
+    """lines_bytes, sound_bytes: of one call, each side's sound; all_bytes: of all calls together; ended_calls: how many
+    are kept after their end."""
+
+    lines_bytes: int = 4 * MIB
+    sound_bytes: int = 8 * MIB
+    all_bytes: int = 96 * MIB
+    ended_calls: int = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
     """Defaults are those of a server that only this machine can reach.
 
@@ -46,6 +57,9 @@ class ServerSettings:
     max_unsent_bytes: events that a WebSocket peer has not read yet; one who lets more pile up is cut off with 1008.
     max_sdp_bytes, max_session_bytes: the two parts of a call's request.
     body_seconds: how long a request's body may take to arrive.
+    inspect: keep what calls say for a while (events, and sound where it passes through), to be looked at under
+        /inspect by whoever has the access token; where nobody is asked for one, by this machine alone.
+    inspection: how much is kept.
     page: the folder of the web page, or None for the one in the package.
     rtc: settings of the peer connections, or None for their defaults.
     ice_servers: "stun:…", "turn:…" and "turns:…" addresses for callers' browsers and for our side; each call waits for
@@ -69,6 +83,8 @@ class ServerSettings:
     max_sdp_bytes: int = 64 * KIB
     max_session_bytes: int = 512 * KIB
     body_seconds: float = 15.0
+    inspect: bool = False
+    inspection: InspectionLimits = field(default_factory=InspectionLimits)
     page: Path | None = None
     rtc: RtcSettings | None = None
     ice_servers: tuple[str, ...] = ()

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from antiphon.server.lean import lean
 from antiphon.server.page import HEADERS, MEDIA_TYPES
@@ -64,11 +64,15 @@ class Worker:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def __call__(self, request: Request) -> Response:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] not in ("GET", "HEAD"):
+            raise HTTPException(405, headers={"Allow": "GET, HEAD"})
         script = worker_script(self._folder)
         if script is None:
             raise HTTPException(404)
-        scope = request.scope.get("root_path", "") + "/"
-        return Response(
-            script, headers={**HEADERS, "Service-Worker-Allowed": scope, "Content-Type": MEDIA_TYPES[".js"]}
-        )
+        headers = {
+            **HEADERS,
+            "Service-Worker-Allowed": scope.get("root_path", "") + "/",
+            "Content-Type": MEDIA_TYPES[".js"],
+        }
+        await Response(script, headers=headers)(scope, receive, send)
