@@ -135,13 +135,13 @@ async def test_an_agent_cannot_have_a_session_that_only_transcribes() -> None:
         RealtimeClient(transport=transport, agent=AGENT, session=TranscriptionSession())
 
 
-async def test_a_client_is_for_one_call() -> None:
+async def test_a_client_that_hung_up_can_call_again_where_its_transport_can() -> None:
     async with scripted() as (transport, _server):
         client = RealtimeClient(transport=transport)
         async with client:
             pass
-        with pytest.raises(LocalProtocolError):
-            await client.__aenter__()
+        with pytest.raises(ConnectError):
+            await client.connect()
 
 
 async def test_before_it_is_open_a_call_cannot_be_used() -> None:

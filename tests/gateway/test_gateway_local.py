@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from antiphon.agent import Agent, CallContext, CallLimits, ToolContext, tool
-from antiphon.client import RealtimeClient, text_of
+from antiphon.client import ClientSettings, RealtimeClient, text_of
 from antiphon.engine import Engine, Stages
 from antiphon.engine.llm.embedded import open_model
 from antiphon.engine.stages import StageOptions
@@ -138,7 +138,9 @@ async def test_an_agents_time_limit_ends_the_call_as_the_protocol_says_it() -> N
     agent = replace(AGENT, limits=CallLimits(max_call_s=0.5))
     seen: list[object] = []
     async with served(agent) as server:
-        async with RealtimeClient(server.ws_url, on_event=seen.append) as caller:
+        # A caller that goes on in another call would be a second one.
+        settings = ClientSettings(reconnect=None)
+        async with RealtimeClient(server.ws_url, on_event=seen.append, settings=settings) as caller:
             with pytest.raises(Exception, match="1001"):
                 async for _event in caller:
                     pass

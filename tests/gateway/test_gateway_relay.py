@@ -13,7 +13,7 @@ import pytest
 import websockets
 
 from antiphon.agent import Agent, tool
-from antiphon.client import ClosedError, RealtimeClient, text_of
+from antiphon.client import ClientSettings, ClosedError, RealtimeClient, text_of
 from antiphon.protocol import (
     AudioConfig,
     AudioOutput,
@@ -145,7 +145,8 @@ async def test_an_upstream_that_refuses_our_key_is_an_error_and_a_close_and_tell
 
 
 async def test_a_session_that_ends_there_ends_here_with_its_code() -> None:
-    async with relay() as (server, fake), RealtimeClient(server.ws_url) as caller:
+    settings = ClientSettings(reconnect=None)
+    async with relay() as (server, fake), RealtimeClient(server.ws_url, settings=settings) as caller:
         await caller.ask("hello")
         fake.sessions[-1]._link.close(1001, "over")  # type: ignore[attr-defined]
         with pytest.raises(ClosedError) as caught:

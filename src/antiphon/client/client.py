@@ -1,83 +1,85 @@
 """The client of a Realtime call, the same in every seat: the caller's, the sideband's, and a tester's in memory.
 
-What decides is elsewhere and pure (`agent.Conductor`, `view`, `attaching`), the tasks that read and write are in
-`connection`; here is what an app calls. Nothing that is read ever waits for the app or for a tool.
+Here is what an app calls, and nothing that decides: `targets` and `opening` find the way to a server, `ongoing` is one
+call, `seat` is what outlives it; the methods to talk with are in `sending`, `reading` and `listening`. Nothing that is
+read ever waits for the app or for a tool.
 """
 
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-import msgspec
 from msgspec import UNSET
 
-from antiphon.agent import (
-    Agent,
-    Approver,
-    CallContext,
-    Notice,
-    ResponseRefused,
-    ToolRunner,
-    words_to_say,
-)
+from antiphon.agent import Agent, Approver, CallContext, Notice, first_response
 from antiphon.client.addresses import OPENAI_URL
-from antiphon.client.answers import Answers
-from antiphon.client.connection import Another, Connection
-from antiphon.client.continuity import LineState
-from antiphon.client.errors import AnswerTimeoutError, ClientError, ClosedError, OverflowingError, RejectedError
-from antiphon.client.messages import appended, shown_image, typed
+from antiphon.client.audio import AudioSink, AudioSource
+from antiphon.client.credentials import Credentials, TokenProvider
+from antiphon.client.errors import AnswerTimeoutError, ClosedError, ConnectError, TokenError
+from antiphon.client.lifecycle import (
+    ConnectionState,
+    Fault,
+    FaultListener,
+    FaultStage,
+    Severity,
+    Stage,
+    StageListener,
+    StateListener,
+)
+from antiphon.client.listening import Listening
+from antiphon.client.middleware import Middleware
+from antiphon.client.ongoing import OngoingCall, Plan
+from antiphon.client.opening import ChosenTransport, Opening, TransportKind
+from antiphon.client.reading import Reading
+from antiphon.client.seat import ClientSeat
+from antiphon.client.sending import Mode
 from antiphon.client.settings import ClientSettings
 from antiphon.client.setup import Difference, differences, wanted_session
+from antiphon.client.speaking import Speaking
+from antiphon.client.subscribing import Subscription
+from antiphon.client.targets import Target, azure
 from antiphon.client.trace import TraceWriter
-from antiphon.client.transport import NORMAL_CLOSE, Transport
-from antiphon.client.view import SessionView
-from antiphon.client.waiting import Event, Inbox
-from antiphon.client.websocket import WebSocketTransport
-from antiphon.errors import LocalProtocolError, RemoteProtocolError
-from antiphon.protocol import (
-    ClientEvent,
-    ConversationItemCreate,
-    ErrorEvent,
-    FunctionCallOutput,
-    ImageDetail,
-    InputAudioBufferClear,
-    InputAudioBufferCommit,
-    InvalidEvent,
-    Item,
-    OutputAudioBufferClear,
-    RealtimeSession,
-    Response,
-    ResponseCancel,
-    ResponseCreate,
-    ResponseDone,
-    ResponseParams,
-    SessionConfig,
-    SessionCreated,
-    SessionUpdate,
-    SessionUpdated,
-    decode_client_event,
-    decode_server_event,
-    encode,
-    new_id,
-)
+from antiphon.client.transport import NORMAL_CLOSE, Transport, stats_of
+from antiphon.client.waiting import Event
+from antiphon.protocol import ClientEvent, RealtimeSession, SessionConfig
+
+if TYPE_CHECKING:
+    from antiphon.conversation import Conversation
+    from antiphon.rtc import ConnectionStats, RtcSettings
 
 logger = logging.getLogger("antiphon.client")
 
-Kind = TypeVar("Kind", bound=msgspec.Struct)
+Setup = Literal["always", "if_different", "never"]
 
 
-class RealtimeClient:
-    """A call. `async with RealtimeClient(...) as call:` connects, sets the session up, and hangs up at the end.
+class RealtimeClient(Listening, Reading):
+    """A call. `async with RealtimeClient(...) as call:` connects, sets the session up, and hangs up at the end;
+    `connect` and `disconnect` do the same by hand, as often as one likes.
 
-    url: of the server, its API or its socket; api_key, headers: what it asks for. call_id: attaches beside a running
-    call (the sideband). transport: another way than a WebSocket, and then the ones before are not used. agent: its
-    session is set up and its tools are run here; without one, function calls are the app's. session: more settings;
-    the agent's win. user, state: what the agent's tools and instructions see. on_event: is told of every server event,
-    at once and before any reader. on_notice, approve: see `ToolRunner`.
+    Whom to call. url: of the server, its API or its socket, or a `Target` (`RealtimeClient.azure` makes one for Azure).
+    api_key: a standard key; token_provider: is asked for a token at every connection instead. model, headers,
+    subprotocols: what the server asks for. call_id: attaches beside a running call (the sideband).
+
+    How. transport: "websocket", "webrtc", "auto", or a transport of your own. Where WebRTC finds no way for its media,
+    the call is made over a WebSocket and `on_fault` is told; fallback=False raises NoMediaPathError instead. rtc: ICE
+    servers and the rest. microphone: what the user says, a source of 24 kHz int16 mono; speaker: where the assistant
+    is heard. Both are the call's, which closes them; both can come later.
+
+    What for. agent: its session is set up and its tools are run here; without one, function calls are the app's.
+    session: more settings; the agent's win. setup: "always" sends them, "if_different" only when the server's session
+    is another, "never". greeting: words to begin with; greeting_instructions: how to begin, besides the session's own
+    instructions. user, state: what the agent's tools and instructions see.
+
+    Who is told. on_event: of every server event, at once and before any reader. incoming, outgoing: middleware, which
+    may change and stop events. on_state, on_stage, on_fault: see `lifecycle`. on_reconnecting: the
+    connection was lost, and attempt number so-and-so begins in so many seconds; on_reconnected: it is there again, in a
+    session that was told so many items. on_notice, approve: see `ToolRunner`. conversation: what `chat`, `on` and
+    `events` are made with; False does without them, and costs less. trace: writes the call down.
 
     Entering raises ConnectError, RejectedError (the server refuses the session, and names the field), and
     AnswerTimeoutError; everything after that raises ClosedError once the call is over.
@@ -85,125 +87,174 @@ class RealtimeClient:
 
     def __init__(
         self,
-        url: str = OPENAI_URL,
+        url: str | Target = OPENAI_URL,
         *,
         api_key: str | None = None,
+        token_provider: TokenProvider | None = None,
         model: str | None = None,
         call_id: str | None = None,
         agent: Agent | None = None,
         session: SessionConfig | None = None,
-        transport: Transport | None = None,
+        setup: Setup = "always",
+        greeting: str | None = None,
+        greeting_instructions: str | None = None,
+        transport: TransportKind | Transport | None = None,
+        fallback: bool = True,
+        rtc: RtcSettings | None = None,
+        microphone: AudioSource | AsyncIterator[bytes] | None = None,
+        speaker: AudioSink | None = None,
         headers: Mapping[str, str] | None = None,
         subprotocols: Sequence[str] = (),
         user: Any = None,
         state: Any = None,
         settings: ClientSettings | None = None,
+        conversation: Conversation | bool = True,
+        incoming: Sequence[Middleware[Event]] = (),
+        outgoing: Sequence[Middleware[ClientEvent]] = (),
         on_event: Callable[[Event], None] | None = None,
         on_notice: Callable[[Notice], None] | None = None,
-        approve: Approver | None = None,
+        on_state: StateListener | None = None,
+        on_stage: StageListener | None = None,
+        on_fault: FaultListener | None = None,
         on_reconnecting: Callable[[int, float], None] | None = None,
         on_reconnected: Callable[[int], None] | None = None,
+        approve: Approver | None = None,
         trace: TraceWriter | None = None,
     ) -> None:
         self._settings = settings or ClientSettings()
-        if agent is not None and model is None and agent.model is not UNSET:
-            model = agent.model
-        another: Another | None = None
-        if transport is None:
-
-            def another() -> Transport:
-                return WebSocketTransport(
-                    url,
-                    api_key=api_key,
-                    model=model,
-                    call_id=call_id,
-                    headers=headers,
-                    subprotocols=subprotocols,
-                    connect_timeout_s=self._settings.connect_timeout_s,
-                    ping_interval_s=self._settings.ping_interval_s,
-                    ping_timeout_s=self._settings.ping_timeout_s,
-                    close_timeout_s=self._settings.close_timeout_s,
+        if greeting is not None or greeting_instructions is not None:
+            greeter = Agent(greeting=greeting, greeting_instructions=greeting_instructions)
+            if agent is not None:
+                agent = dataclasses.replace(
+                    agent, greeting=greeter.greeting, greeting_instructions=greeter.greeting_instructions
                 )
-
-            transport = another()
-        self._transport = transport
-        self._connection = Connection(
-            transport,
-            self._settings,
-            self,
-            attached=call_id is not None,
-            another=None,  # not before there is a record of what was said
-            trace=trace,
-        )
+            self._greeter = greeter if agent is None else None
+        else:
+            self._greeter = None
         self._agent = agent
+        self._setup = setup
+        self._approve = approve
+        self._trace = trace
+        self._credentials = Credentials(api_key, token_provider)
         self._context = CallContext(call_id, user, state)
         self._wanted = wanted_session(agent, session, self._context)
-        self._on_event = on_event
-        self._on_notice = on_notice
-        self._on_reconnecting = on_reconnecting
-        self._on_reconnected = on_reconnected
-        self._approve = approve
-        self._view = SessionView()
-        self._inbox = Inbox(self._settings.max_events, self._settings.slow_consumer)
-        self._answers = Answers(self._settings.max_responses)
-        self._runner: ToolRunner | None = None
-        self._ending: asyncio.Task[None] | None = None
+        self._seat = ClientSeat(
+            self,
+            conversation=_kept(conversation),
+            speaking=Speaking(speaker),
+            incoming=incoming,
+            outgoing=outgoing,
+            on_event=on_event,
+            on_notice=on_notice,
+            on_reconnecting=on_reconnecting,
+            on_reconnected=on_reconnected,
+        )
+        self._opening: Opening | None = None
+        self._transport: Transport
+        if transport is None or isinstance(transport, str):
+            if agent is not None and model is None and agent.model is not UNSET:
+                model = agent.model
+            if not isinstance(url, Target):
+                url = Target(url, headers=dict(headers or {}), subprotocols=subprotocols)
+            self._opening = Opening(
+                target=url.for_model(model),
+                credentials=self._credentials,
+                kind=transport or "websocket",
+                fallback=fallback,
+                call_id=call_id,
+                settings=self._settings,
+                rtc=rtc,
+                session=lambda: self._wanted,
+                on_fallback=self._fell_back,
+                on_audio=self._seat.speaking.receive_media,
+                on_stage=self._seat.lifecycle.done,
+                on_shaky=self._seat.shaky,
+            )
+            self._transport = self._opening()
+        else:
+            self._transport = transport
+        self._microphone = microphone
+        self._mode: Mode = "voice"
+        self._connecting: asyncio.Task[None] | None = None
+        self._leaving: asyncio.Task[None] | None = None
+        self._subscriptions: list[Subscription] = []
         self.differences: tuple[Difference, ...] = ()
         """Where the session that applies is not the one that was asked for."""
+        lifecycle = self._seat.lifecycle
+        if on_state is not None:
+            lifecycle.on_state(on_state)
+        if on_stage is not None:
+            lifecycle.on_any_stage(on_stage)
+        if on_fault is not None:
+            lifecycle.on_fault(on_fault)
+
+    @classmethod
+    def azure(cls, endpoint: str, *, deployment: str, api_version: str | None = None, **more: Any) -> Self:
+        """A client of an Azure OpenAI deployment. more: as for a client of any other server.
+
+        api_key is the resource's key, token_provider gives Entra tokens or ephemeral keys. api_version: None for GA.
+        """
+        return cls(azure(endpoint, deployment=deployment, api_version=api_version), **more)
 
     # ── looking ───────────────────────────────────────────────────────────────────────────────────────────────────
 
     @property
+    def state(self) -> ConnectionState:
+        """Where the client stands."""
+        return self._seat.lifecycle.state
+
+    @property
     def session(self) -> SessionConfig | None:
         """The configuration that applies; None before the server has told it."""
-        return self._view.session
+        return None if self._seat.call is None else self._seat.call.view.session
 
     @property
     def agent(self) -> Agent | None:
         """Whose call it is now (a handoff changes it); None without an agent."""
-        return self._runner.agent if self._runner is not None and self._agent is not None else self._agent
+        return self._agent if self._agent is None or not self._started else self._latest.runner.agent
 
     @property
     def expected_session(self) -> RealtimeSession | None:
         """What the agent's session is to be now (a handoff changes it); None without an agent."""
-        return self._runner.session if self._runner is not None and self._agent is not None else None
+        return None if self._agent is None or not self._started else self._latest.runner.session
 
     @property
     def closed(self) -> ClosedError | None:
         """Why the call is over; None while it goes on."""
-        return self._connection.closed
+        return None if self._seat.call is None else self._seat.call.connection.closed
+
+    @property
+    def call_id(self) -> str | None:
+        """The call's id, for a sideband; None where the server told none, as over a WebSocket."""
+        return self._context.call_id if self._seat.media is None else self._seat.media.call_id
+
+    @property
+    def transport_kind(self) -> Literal["websocket", "webrtc", "other"]:
+        """What carries the call: after a fallback, what it fell back to."""
+        return self._transport.kind if isinstance(self._transport, ChosenTransport) else "other"
 
     @property
     def dropped_events(self) -> int:
         """How many events were dropped because nobody read them in time."""
-        return self._inbox.dropped
+        return 0 if self._seat.call is None else self._seat.call.inbox.dropped
+
+    async def stats(self) -> ConnectionStats:
+        """How the connection is doing; over a WebSocket only the round trip is known, measured now. Raises ClosedError
+        and AnswerTimeoutError."""
+        try:
+            async with asyncio.timeout(self._settings.answer_timeout_s):
+                return await stats_of(self._running.connection.transport)
+        except TimeoutError:
+            raise AnswerTimeoutError("The server gives no sign of life.") from None
+
+    def set_token_provider(self, provider: TokenProvider | None) -> None:
+        """Ask somebody else for the token, from the next connection on."""
+        self._credentials.token_provider = provider
 
     # ── opening and closing ───────────────────────────────────────────────────────────────────────────────────────
 
     async def __aenter__(self) -> Self:
-        if self._runner is not None:
-            raise LocalProtocolError("A client is for one call: make another one.")
-        self._runner = ToolRunner(
-            self._agent,
-            self._put,
-            call=self._context,
-            session=self._wanted if isinstance(self._wanted, RealtimeSession) else None,
-            media=self._transport.media,
-            on_notice=self._notice,
-            approve=self._approve,
-        )
-        created = self._inbox.expect(lambda event: isinstance(event, SessionCreated))
-        try:
-            await self._connection.open()
-            await self._in_time(created, "session.created")
-            await self._set_up()
-            if self._view.session is not None:
-                self._connection.begun(self._view.session)
-            self._runner.start()
-        except BaseException:
-            created.cancel()
-            await self.aclose()
-            raise
+        await self.connect()
         return self
 
     async def __aexit__(
@@ -211,16 +262,126 @@ class RealtimeClient:
     ) -> None:
         await self.aclose()
 
-    async def aclose(self, code: int = NORMAL_CLOSE, reason: str = "") -> None:
-        """Hang up: stop the tools, send what waits, close, and wait until all of it is over. Twice is once."""
-        if self._runner is not None:
-            await self._runner.aclose()
-            await self._connection.aclose(code, reason)
-        if self._ending is not None:
-            await self._ending
+    async def connect(self) -> None:
+        """Connect and set the session up. Where that is under way already, wait for it; where it is done, return.
 
-    async def _set_up(self) -> None:
-        if self._wanted is None:
+        Raises what entering raises, and ClosedError when somebody disconnects meanwhile.
+        """
+        if self._leaving is not None:
+            await asyncio.shield(self._leaving)
+        if self._connecting is None:
+            if self.state in (ConnectionState.CONNECTED, ConnectionState.RECONNECTING):
+                logger.warning("connect: there is a call already")
+                return
+            opening = self._connecting = asyncio.create_task(self._open(), name="client-open")
+            opening.add_done_callback(self._opened)
+            mine = True
+        else:
+            logger.warning("connect: a connection is being made already")
+            opening, mine = self._connecting, False
+        try:
+            await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            if opening.cancelled():
+                raise ClosedError(NORMAL_CLOSE, "hung up while it was connecting") from None
+            if mine:
+                opening.cancel()
+                await asyncio.gather(opening, return_exceptions=True)
+                self._seat.lifecycle.enter(ConnectionState.DISCONNECTED)
+            raise
+
+    async def disconnect(self) -> None:
+        """Hang up: stop the tools, send what waits, close, and wait until all of it is over. A connection that is being
+        made is given up. Twice is once; `connect` makes another call."""
+        await self.aclose()
+
+    async def aclose(self, code: int = NORMAL_CLOSE, reason: str = "") -> None:
+        """The same, with the close code and the reason that the server sees."""
+        if self._leaving is None:
+            self._leaving = asyncio.create_task(self._hang_up(code, reason), name="client-hang-up")
+            self._leaving.add_done_callback(self._left)
+        leaving = self._leaving
+        try:
+            await asyncio.shield(leaving)
+        except asyncio.CancelledError:
+            # Nothing may be left behind: it takes no longer than the settings allow.
+            await asyncio.gather(leaving, return_exceptions=True)
+            raise
+
+    async def _open(self) -> None:
+        seat = self._seat
+        seat.lifecycle.enter(ConnectionState.CONNECTING)
+        seat.lifecycle.done(Stage.PEER_CONNECTION_CREATING)
+        transport = self._transport
+        if self._opening is not None and seat.call is not None:
+            transport = self._transport = self._opening()
+        seat.switched(transport)
+        call = seat.call = OngoingCall(
+            Plan(
+                transport=transport,
+                another=self._opening,
+                attached=self._context.call_id is not None,
+                settings=self._settings,
+                agent=self._agent,
+                context=self._context,
+                wanted=self._wanted,
+                approve=self._approve,
+                known_cap_s=None if self._opening is None else self._opening.target.known_cap_s,
+                trace=self._trace,
+            ),
+            seat,
+        )
+        try:
+            await call.open()
+            seat.opened(transport)
+            await self._set_up(call)
+            call.began()
+            self._greet(call)
+            seat.lifecycle.enter(ConnectionState.CONNECTED)
+            if self._microphone is not None:
+                await self.set_microphone(self._microphone)
+        except BaseException as error:
+            seat.hanging_up = True
+            await call.aclose(NORMAL_CLOSE, "")
+            seat.hanging_up = False
+            if isinstance(error, Exception):
+                stage = FaultStage.FETCH_TOKEN if isinstance(error, TokenError) else FaultStage.INIT_PEER_CONNECTION
+                seat.lifecycle.fault(Fault(stage, error, Severity.CRITICAL, recoverable=True))
+            raise
+
+    def _opened(self, opening: asyncio.Task[None]) -> None:
+        self._connecting = None
+        if not opening.cancelled():
+            opening.exception()  # whoever waited has got it
+
+    async def _hang_up(self, code: int, reason: str) -> None:
+        seat = self._seat
+        connecting, call = self._connecting, seat.call
+        if connecting is None and (call is None or call.released):
+            return
+        seat.lifecycle.done(Stage.HANG_UP_STARTED)
+        seat.hanging_up = True
+        if connecting is not None:
+            connecting.cancel()
+            await asyncio.gather(connecting, return_exceptions=True)
+        await seat.aclose()
+        if call is not None:
+            await call.aclose(code, reason)
+        for subscription in tuple(self._subscriptions):
+            subscription.close()
+        self._subscriptions.clear()
+        seat.hanging_up = False
+        seat.lifecycle.enter(ConnectionState.DISCONNECTED)
+        seat.lifecycle.done(Stage.HANG_UP_DONE)
+
+    def _left(self, leaving: asyncio.Task[None]) -> None:
+        self._leaving = None
+
+    async def _set_up(self, call: OngoingCall) -> None:
+        if self._wanted is None or self._setup == "never":
+            return
+        expected, applies = self.expected_session or self._wanted, call.view.session
+        if self._setup == "if_different" and applies is not None and not differences(expected, applies):
             return
         try:
             await self.update(self._wanted)
@@ -228,248 +389,24 @@ class RealtimeClient:
             # Some servers never confirm. Whether the settings apply is then not known, which is worth a warning only.
             logger.warning("the server did not confirm the session within %g s", self._settings.answer_timeout_s)
 
-    # ── what the connection reports (see `connection.CallOwner`) ──────────────────────────────────────────────────
-
-    def on_data(self, data: str | bytes) -> None:
-        try:
-            event = decode_server_event(data)
-        except RemoteProtocolError as error:
-            logger.warning("the server sent what is no event: %s", error)
+    def _greet(self, call: OngoingCall) -> None:
+        if self._greeter is None:
             return
-        self._connection.seen(event)
-        self._view.receive(event)
-        if self._on_event is not None:
-            try:
-                self._on_event(event)
-            except Exception:
-                logger.exception("on_event failed on %s", event.type)
-        assert self._runner is not None
-        self._runner.receive(event)
-        self._inbox.put(event)
-        if isinstance(event, ResponseDone):
-            self._answers.put(event.response)
-        elif isinstance(event, ErrorEvent):
-            logger.info("the server says: %s", event.error.message)
+        # A response's own instructions replace the session's (`protocol.md` C.31), so that those are said again.
+        said = call.view.session.instructions if isinstance(call.view.session, RealtimeSession) else UNSET
+        greeter = self._greeter if said is UNSET else dataclasses.replace(self._greeter, instructions=said)
+        self.respond(first_response(greeter, self._context))
 
-    def on_lost(self) -> None:
-        if self._runner is not None:
-            self._runner.disconnected()
+    def _fell_back(self, why: ConnectError) -> None:
+        logger.warning("no WebRTC, so the call is made over a WebSocket: %s", why)
+        self._seat.lifecycle.fault(Fault(FaultStage.ICE_GATHERING, why, Severity.WARNING, recoverable=True))
 
-    def on_reattached(self) -> None:
-        if self._runner is not None:
-            self._runner.reconnected()
 
-    def on_waiting(self, attempt: int, wait_s: float, why: ClientError) -> None:
-        if self._on_reconnecting is not None:
-            self._on_reconnecting(attempt, wait_s)
+def _kept(conversation: Conversation | bool) -> Conversation | None:
+    if conversation is False:
+        return None
+    if conversation is not True:
+        return conversation
+    from antiphon.conversation import Conversation as New  # noqa: PLC0415 - a sideband does without it
 
-    def on_switched(self, transport: Transport) -> None:
-        self._transport = transport
-
-    def on_renewed(self, replayed: int) -> None:
-        if self._runner is not None:
-            self._runner.reconnected()
-        if self._on_reconnected is not None:
-            self._on_reconnected(replayed)
-
-    def on_line(self, state: LineState) -> None:
-        pass
-
-    def past(self, open_outputs: set[str]) -> Sequence[Item]:
-        return []
-
-    def quiet(self) -> bool:
-        return self._runner is not None and self._runner.is_settled
-
-    def on_closed(self, error: ClosedError) -> None:
-        self._inbox.close(error)
-        self._answers.close(error)
-        if self._runner is not None:
-            self._ending = asyncio.get_running_loop().create_task(self._runner.aclose(), name="client-end")
-
-    def _put(self, event: ClientEvent) -> None:
-        try:
-            # A create that is lost with its connection is asked for anew by the runner.
-            self._connection.send_now(event, fleeting=isinstance(event, ResponseCreate))
-        except ClosedError:
-            logger.debug("%s came after the end of the call", event.type)
-
-    def _notice(self, notice: Notice) -> None:
-        if isinstance(notice, ResponseRefused):
-            self._answers.refuse(notice.error)
-        if self._on_notice is not None:
-            self._on_notice(notice)
-
-    # ── reading ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def __aiter__(self) -> AsyncIterator[Event]:
-        """The server's events. Ends when the call was hung up; raises ClosedError when it broke off."""
-        while (event := await self._inbox.next()) is not None:
-            yield event
-
-    async def wait_for(
-        self, kind: type[Kind], *, where: Callable[[Kind], bool] | None = None, timeout_s: float = 10.0
-    ) -> Kind:
-        """The next event of this kind, past or unread ones not counted. Raises AnswerTimeoutError, ClosedError."""
-        coming = self._inbox.expect(lambda event: isinstance(event, kind) and (where is None or where(event)))
-        event = await self._in_time(coming, kind.__name__, timeout_s)
-        assert isinstance(event, kind)
-        return event
-
-    async def response(self, *, timeout_s: float = 30.0) -> Response:
-        """The next response that has ended, of those not returned yet. Raises AnswerTimeoutError, ClosedError."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._answers.next()
-        except TimeoutError:
-            raise AnswerTimeoutError(f"No response ended within {timeout_s:g} s.") from None
-
-    async def settled(self, *, timeout_s: float = 60.0) -> None:
-        """Wait until the assistant has said all that it will say without being asked anew: no tool is still owed.
-
-        Raises AnswerTimeoutError and ClosedError.
-        """
-        runner = self._running()
-        try:
-            async with asyncio.timeout(timeout_s):
-                await runner.settled()
-        except TimeoutError:
-            raise AnswerTimeoutError(f"The answer was not complete within {timeout_s:g} s.") from None
-        if self._connection.closed is not None:
-            raise self._connection.closed
-
-    async def _in_time(self, coming: asyncio.Future[Event], what: str, timeout_s: float | None = None) -> Event:
-        seconds = self._settings.answer_timeout_s if timeout_s is None else timeout_s
-        try:
-            async with asyncio.timeout(seconds):
-                return await coming
-        except TimeoutError:
-            raise AnswerTimeoutError(f"The server sent no {what} within {seconds:g} s.") from None
-
-    # ── sending ───────────────────────────────────────────────────────────────────────────────────────────────────
-
-    async def send(self, event: ClientEvent) -> None:
-        """Send any event; waits while too much is unsent. Raises ClosedError."""
-        if isinstance(event, ResponseCreate):
-            if event.event_id is UNSET:
-                event = msgspec.structs.replace(event, event_id=new_id("event"))
-            self._running().sent(event)
-        await self._connection.send(event)
-
-    async def update(self, session: SessionConfig) -> SessionConfig:
-        """Change the session. Returns what applies, and keeps in `differences` what is not as it was asked for.
-
-        Raises LocalProtocolError when the update is wrong in itself, RejectedError when the server refuses it (whole:
-        one wrong field is enough), AnswerTimeoutError.
-        """
-        update = SessionUpdate(event_id=new_id("event"), session=session)
-        data = encode(update)
-        try:
-            decode_client_event(data)
-        except InvalidEvent as wrong:
-            raise LocalProtocolError(f"This session cannot be asked for: {wrong}") from wrong
-        answer = self._inbox.expect(
-            lambda event: (
-                isinstance(event, SessionUpdated)
-                or (isinstance(event, ErrorEvent) and event.error.event_id == update.event_id)
-            )
-        )
-        await self._connection.send(update)
-        event = await self._in_time(answer, "session.updated")
-        if isinstance(event, ErrorEvent):
-            raise RejectedError("the session", event.error)
-        assert isinstance(event, SessionUpdated)
-        self.differences = differences(session, event.session)
-        for difference in self.differences:
-            logger.warning("the session is not as it was asked for: %s", difference)
-        return event.session
-
-    async def send_text(self, text: str, *, respond: bool = True) -> str:
-        """What the user typed. Returns the item's id. respond: let the assistant answer."""
-        return await self._add(typed(text), respond)
-
-    async def send_image(
-        self,
-        image: bytes | str,
-        *,
-        text: str | None = None,
-        detail: ImageDetail | None = None,
-        respond: bool = True,
-    ) -> str:
-        """A picture from the user: a PNG or JPEG file, or its data URL. Returns the item's id."""
-        return await self._add(shown_image(image, text=text, detail=detail), respond)
-
-    async def send_audio(self, audio: bytes | bytearray | memoryview) -> None:
-        """What the user says, in the session's input format (24 kHz int16 mono unless it says otherwise)."""
-        for event in appended(audio):
-            await self.send(event)
-
-    async def commit(self, *, respond: bool = True) -> None:
-        """The user has finished speaking; for sessions without turn detection. respond: let the assistant answer."""
-        await self.send(InputAudioBufferCommit())
-        if respond:
-            self.respond()
-
-    async def clear_audio(self) -> None:
-        """Throw away what was sent of the user's speech and not committed."""
-        await self.send(InputAudioBufferClear())
-
-    async def send_output(self, call_id: str, output: str, *, respond: bool = True) -> None:
-        """The output of a function call that the app ran by itself."""
-        item = FunctionCallOutput(id=new_id("item"), call_id=call_id, output=output)
-        await self._add(ConversationItemCreate(item=item), respond)
-
-    def respond(self, params: ResponseParams | None = None) -> None:
-        """Ask for a response, as soon as one can be made: never into another one. Raises ClosedError,
-        OverflowingError."""
-        if not self._running().ask(params):
-            raise OverflowingError("Too many responses are waiting to be asked for.")
-
-    def say(self, text: str) -> None:
-        """Have the assistant say these words, as soon as it can."""
-        self.respond(words_to_say(text))
-
-    async def ask(self, text: str, *, timeout_s: float = 60.0) -> str:
-        """Type something, and wait for all that the assistant has to say to it, tools included. Returns its words.
-
-        Raises RejectedError when no response could be made, AnswerTimeoutError and ClosedError.
-        """
-        before = self._answers.mark()
-        await self.send_text(text)
-        await self.settled(timeout_s=timeout_s)
-        return self._answers.words_since(before)
-
-    async def interrupt(self, *, played_ms: float | None = None) -> None:
-        """Stop what the assistant is saying. played_ms: how much of its newest speech was heard, if it is played here.
-
-        On WebRTC the server knows what was heard, and played_ms is not needed.
-        """
-        for response_id in list(self._view.active_responses):
-            await self.send(ResponseCancel(response_id=response_id))
-        if self._transport.media:
-            await self.send(OutputAudioBufferClear())
-        elif played_ms is not None:
-            truncation = self._view.truncation(played_ms)
-            if truncation is not None:
-                await self.send(truncation)
-
-    def approve(self, call_id: str) -> bool:
-        """Let a tool run that waits for it. False when it does not wait (any more)."""
-        return self._running().approve(call_id)
-
-    def reject(self, call_id: str, reason: str = "") -> bool:
-        """Do not let a tool run; the model reads the reason. False when it does not wait (any more)."""
-        return self._running().reject(call_id, reason)
-
-    async def _add(self, event: ConversationItemCreate, respond: bool) -> str:
-        await self.send(event)
-        if respond:
-            self.respond()
-        return str(event.item.id)
-
-    def _running(self) -> ToolRunner:
-        if self._runner is None:
-            raise LocalProtocolError("The call is not open: use `async with`.")
-        if self._connection.closed is not None:
-            raise self._connection.closed
-        return self._runner
+    return New()

@@ -22,11 +22,11 @@ from antiphon.client.attaching import (
 )
 from antiphon.client.continuity import Attempt, Continuity, Drop, GiveUp, LineState, Wait, session_cap
 from antiphon.client.errors import ClientError, ClosedError, ConnectError, RefusedError
-from antiphon.client.kept import FLEETING, Kept, Ledger, SessionAsked, kept, named, open_outputs
+from antiphon.client.kept import FLEETING, Kept, Ledger, SessionAsked, kept, named, open_outputs, untold
 from antiphon.client.replaying import BroughtUp, Past, bring_up, reanchor
 from antiphon.client.settings import ClientSettings
 from antiphon.client.trace import TraceWriter
-from antiphon.client.transport import NORMAL_CLOSE, Transport
+from antiphon.client.transport import NORMAL_CLOSE, Transport, stats_of
 from antiphon.client.waiting import Event, Outbox, Unsent
 from antiphon.protocol import ClientEvent, Item, SessionConfig, SessionUpdate, encode
 
@@ -67,7 +67,7 @@ class CallOwner(Protocol):
         """There will be no more."""
 
     def past(self, open_outputs: set[str]) -> Sequence[Item]:
-        """What was said, for a new session. open_outputs: the calls whose outputs it will be given afterwards."""
+        """What was said, for a new session. open_outputs: calls that are not answered there, but will be."""
         ...
 
     def quiet(self) -> bool:
@@ -139,6 +139,8 @@ class Connection:
             await self._connect(self._settings.connect, worth_asking_again)
         self._own(self._read(self._transport), "client-read")
         self._own(self._write(), "client-write")
+        if self._another is not None and self._settings.path_check_s is not None:
+            self._own(self._watch(self._settings.path_check_s), "client-watch")
 
     def begun(self, session: SessionConfig) -> None:
         """The first session is there: from now on the call survives its connection."""
@@ -259,6 +261,25 @@ class Connection:
             self._end(ClosedError(_INTERNAL_ERROR, "the client failed"))
             await transport.close(NORMAL_CLOSE, "")
 
+    async def _watch(self, every_s: float) -> None:
+        """Ask a WebSocket for signs of life: TCP says nothing for minutes when a network is gone. WebRTC looks after
+        its path by itself."""
+        while self.closed is None:
+            await asyncio.sleep(every_s)
+            transport = self._transport
+            if transport.media or not (self._line.carries or self._line.state is LineState.ROLLING_OVER):
+                continue
+            try:
+                alive = asyncio.ensure_future(stats_of(transport))
+                done, _ = await asyncio.wait([alive], timeout=every_s)
+                if not done and transport is self._transport:
+                    self.path(works=False)
+                    done, _ = await asyncio.wait([alive], timeout=2 * self._settings.shaky_grace_s)
+                if done and transport is self._transport and alive.exception() is None:
+                    self.path(works=True)
+            finally:
+                alive.cancel()
+
     # ── the first connection, and a sideband's next ones ──────────────────────────────────────────────────────────
 
     async def _connect(self, patience: Patience | None, worth: Callable[[ConnectError], bool]) -> None:
@@ -376,7 +397,8 @@ class Connection:
             # What is still being written to the old one belongs to the past that is told.
             await self._rest()
             owed = self._ledger.owed()
-            items = self._owner.past(self._ledger.open_outputs() | open_outputs(self.outbox.kept()))
+            coming = [*owed, *self.outbox.kept()]
+            items = untold(self._owner.past(open_outputs(coming)), coming)
             past = Past(self._asked.session, items, reanchor(items, self._asked.session))
             done = await bring_up(
                 transport,

@@ -136,10 +136,6 @@ class Ledger:
         self._waiting.clear()
         self._bytes = 0
 
-    def open_outputs(self) -> set[str]:
-        """The calls whose outputs are not confirmed."""
-        return open_outputs(self._waiting.values())
-
     def _creates(self, item: Item) -> str | None:
         creates = {
             event_id: known.event.item
@@ -195,6 +191,12 @@ def open_outputs(events: Iterable[Kept]) -> set[str]:
     """The calls whose outputs these events bring."""
     created = [known.event.item for known in events if isinstance(known.event, ConversationItemCreate)]
     return {item.call_id for item in created if isinstance(item, FunctionCallOutput)}
+
+
+def untold(items: Iterable[Item], coming: Iterable[Kept]) -> list[Item]:
+    """Of these items those that these events do not bring."""
+    brought = {known.event.item.id for known in coming if isinstance(known.event, ConversationItemCreate)}
+    return [item for item in items if item.id not in brought]
 
 
 def which(sent: Mapping[str, Item], come: Item) -> str | None:

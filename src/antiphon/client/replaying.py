@@ -23,6 +23,7 @@ from antiphon.protocol import (
     ConversationItemCreated,
     ConversationItemDone,
     ErrorEvent,
+    FunctionCallOutput,
     InputText,
     Item,
     Message,
@@ -42,8 +43,9 @@ from antiphon.protocol import (
 logger = logging.getLogger("antiphon.client")
 
 REANCHOR = (
-    "The connection was interrupted and is back. The messages above are this same conversation, partly written down "
-    "from speech. Go on with it as before, in the same language, voice and role, and do not mention the interruption."
+    "The connection was interrupted and is back. The messages that follow are this same conversation so far, partly "
+    "written down from speech. Go on with it as before, in the same language, voice and role, and do not mention the "
+    "interruption."
 )
 
 _DONE_S = 0.5
@@ -56,7 +58,7 @@ Noted = Callable[[str, str | bytes, bool], None]
 class Past:
     """What a new session is to know. session: what to ask for, None for nothing; items: each with its id.
 
-    note: words for the model behind them, None for none.
+    note: words for the model before them, None for none.
     """
 
     session: SessionConfig | None
@@ -79,6 +81,11 @@ def reanchor(items: Sequence[Item], session: SessionConfig | None) -> str | None
     speaks = not isinstance(session, RealtimeSession) or session.output_modalities in (UNSET, ["audio"])
     spoken = any(isinstance(item, Message) and any(isinstance(p, OutputText) for p in item.content) for item in items)
     return REANCHOR if speaks and spoken else None
+
+
+def unanswered(items: Sequence[Item]) -> bool:
+    """Whether the last word is not the assistant's."""
+    return bool(items) and (isinstance(last := items[-1], FunctionCallOutput) or getattr(last, "role", "") == "user")
 
 
 async def bring_up(transport: Transport, past: Past, *, timeout_s: float, noted: Noted | None = None) -> BroughtUp:
@@ -137,7 +144,8 @@ class _Reader:
         """Tell the session the items, and wait until it has taken them. Returns how many it took."""
         items = list(past.items)
         if past.note is not None and items:
-            items.append(Message(id=new_id("item"), role="system", content=[InputText(text=past.note)]))
+            # In front: what the server says next names the last item, which is one that the call knows.
+            items.insert(0, Message(id=new_id("item"), role="system", content=[InputText(text=past.note)]))
         if not items:
             return 0
         events = {new_id("event"): item for item in items}

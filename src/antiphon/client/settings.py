@@ -17,10 +17,10 @@ class ClientSettings:
     for. reattach: how long a lost sideband is tried again; None for not at all.
 
     A caller's own call: connect: how long a server is asked again that says "later" (429, 5xx) to the first connection.
-    reconnect: how long a lost connection is made anew; None for not at all. shaky_grace_s: how long the media path may
-    be in trouble before the connection is given up for another one. rollover: when a new session is begun before the
+    reconnect: how long a lost connection is made anew; None for not at all. shaky_grace_s: how long the path may be
+    in trouble before the connection is given up for another one. rollover: when a new session is begun before the
     server's cap; None for never. session_cap_s: that cap, where the server does not tell it or a smaller one is wanted.
-    ping_interval_s, ping_timeout_s: of a WebSocket; together they bound how long a dead line goes unnoticed.
+    path_check_s: how often a WebSocket is asked for a sign of life, and how long it may take; None for never.
 
     max_events: how many events wait to be
     read, 0 for none; slow_consumer: what happens when they are more. max_unsent_bytes: what waits to be sent; `send`
@@ -39,6 +39,7 @@ class ClientSettings:
     shaky_grace_s: float = 5.0
     rollover: RolloverSettings | None = field(default_factory=RolloverSettings)
     session_cap_s: float | None = None
+    path_check_s: float | None = 5.0
     ping_interval_s: float = 10.0
     ping_timeout_s: float = 10.0
     max_events: int = 1024

@@ -11,6 +11,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from antiphon.client.addresses import OPENAI_URL, realtime_url, shown
+from antiphon.client.continuity import AZURE_CAP_S, HOSTED_CAP_S
 from antiphon.errors import ConfigurationError
 from antiphon.protocol.dialects import BETA_HEADER, BETA_HEADER_VALUE, Dialect
 
@@ -23,6 +24,7 @@ class Target:
 
     url: as people give it (the server, its API or the socket itself). dialect: what is spoken there; inside, all is GA.
     key_header: how a standard key travels; tokens always travel as a bearer. query: what else its addresses need.
+    tells_ice_servers: it is an Antiphon server that is to be asked for ICE servers before a WebRTC call.
     """
 
     url: str = OPENAI_URL
@@ -32,6 +34,7 @@ class Target:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     subprotocols: Sequence[str] = ()
     query: Mapping[str, str] = field(default_factory=dict)
+    tells_ice_servers: bool = False
 
     def __post_init__(self) -> None:
         realtime_url(self.url)  # a wrong address is said at once, not at the first call
@@ -49,19 +52,20 @@ class Target:
         """Whether an offer is taken for an ephemeral key alone, never for a standard one (Azure)."""
         return self.dialect is Dialect.AZURE
 
+    @property
+    def known_cap_s(self) -> float | None:
+        """After how many seconds a session is known to be ended there; None for no limit that one knows of."""
+        if self.dialect in (Dialect.AZURE, Dialect.AZURE_PREVIEW):
+            return AZURE_CAP_S
+        return HOSTED_CAP_S if self._host.endswith("openai.com") else None
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(realtime_url(self.url)).hostname or ""
+
     def socket_url(self, *, call_id: str | None = None) -> str:
         """The WebSocket's address. call_id: joins that call."""
         return _with_query(realtime_url(self.url, model=self.model, call_id=call_id), self.query)
-
-    @property
-    def calls_url(self) -> str:
-        """Where a WebRTC offer is posted. The model is the session's or the key's, not the address's."""
-        return self._http("/calls")
-
-    @property
-    def secrets_url(self) -> str:
-        """Where ephemeral keys are made."""
-        return self._http("/client_secrets")
 
     def authorization(self, key: str | None, *, token: bool) -> dict[str, str]:
         """The headers of a request, with the key or without one. token: it is a token, not a standard key."""
@@ -77,12 +81,6 @@ class Target:
     def for_model(self, model: str | None) -> Target:
         """The same server, another model. None changes nothing."""
         return self if model is None or self.model is not None else replace(self, model=model)
-
-    def _http(self, tail: str) -> str:
-        parts = urlsplit(realtime_url(self.url))
-        scheme = {"ws": "http", "wss": "https"}[parts.scheme]
-        query = {name: value for name, value in parse_qsl(parts.query) if name != "model"} | dict(self.query)
-        return parts._replace(scheme=scheme, path=parts.path.rstrip("/") + tail, query=urlencode(query)).geturl()
 
 
 def azure(endpoint: str, *, deployment: str, api_version: str | None = None) -> Target:

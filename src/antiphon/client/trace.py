@@ -2,11 +2,13 @@
 
 The first line is the header. Each other line has `t` (milliseconds since the trace began, monotonic) and `dir`: "in"
 and "out" carry an `event` as it was on the wire, "note" a `decision`. Audio and pictures are left out and counted,
-unless they are asked for; secrets are always left out.
+unless they are asked for; secrets are always left out. `replay` runs a trace through `antiphon.conversation` again, so
+that a report of a fault becomes a test.
 """
 
 from __future__ import annotations
 
+import base64
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +20,8 @@ from typing import IO, Any, Literal
 import msgspec
 
 from antiphon.client.errors import ClientError
+from antiphon.conversation import Conversation
+from antiphon.protocol import decode_event, decode_server_event
 
 FORMAT = 1
 MOST_BYTES = 64 * 1024 * 1024
@@ -72,6 +76,14 @@ class Trace:
 
     header: Header
     entries: Sequence[Entry]
+
+    @property
+    def started_ms(self) -> float:
+        """When it began: milliseconds since 1970, 0.0 when the header does not say."""
+        try:
+            return datetime.fromisoformat(self.header.started).timestamp() * 1000
+        except ValueError:
+            return 0.0
 
     @property
     def complete(self) -> bool:
@@ -287,3 +299,40 @@ def _entry(line: Any) -> Entry | None:
         )
     except (msgspec.ValidationError, KeyError, TypeError):
         return None
+
+
+def replay(trace: Trace, conversation: Conversation | None = None) -> Conversation:
+    """Run a trace through a conversation again, at the times it tells of. Returns the conversation.
+
+    conversation: one of your own, with handlers or other settings; a new one otherwise.
+    """
+    told = Conversation() if conversation is None else conversation
+    for entry in trace.entries:
+        now_ms = trace.started_ms + entry.t_ms
+        kind = entry.event.get("type")
+        if entry.dir == "note":
+            _replay_note(told, entry, now_ms)
+        elif entry.hidden or not kind or kind == "input_audio_buffer.append":
+            continue
+        elif entry.dir == "in":
+            told.receive(decode_server_event(_whole(entry)), now_ms)
+        elif not entry.set_up:
+            told.sent(decode_event(_whole(entry)), now_ms)  # type: ignore[arg-type]
+    return told
+
+
+def _replay_note(told: Conversation, entry: Entry, now_ms: float) -> None:
+    if entry.decision == "session_gone":
+        told.disconnected(now_ms)
+    elif entry.decision == "played":
+        told.played(str(entry.data["item_id"]), float(entry.data["played_ms"]), now_ms)
+    elif entry.decision == "flushed":
+        told.flushed(now_ms)
+
+
+def _whole(entry: Entry) -> bytes:
+    """The event with silence where sound was left out: how long it was matters."""
+    event = dict(entry.event)
+    if "delta" in entry.elided:
+        event["delta"] = base64.b64encode(bytes(entry.elided["delta"])).decode()
+    return msgspec.json.encode(event)

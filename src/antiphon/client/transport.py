@@ -56,6 +56,8 @@ class MediaTransport(Transport, Protocol):
     """Is told what the server says: 24 kHz int16 mono, in order, at the pace it is played at. Kept over `connect`."""
     on_stage: Callable[[Stage, object], None] | None
     """Is told what is done on the way of the connection. Kept over `connect`."""
+    on_shaky: Callable[[bool], None] | None
+    """Is told True when the media path has fallen silent, False when it is back. Kept over `connect`."""
 
     @property
     def call_id(self) -> str | None:

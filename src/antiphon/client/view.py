@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from antiphon.agent import field_of
 from antiphon.protocol import (
     AudioFormat,
     ConversationItemTruncate,
+    InputAudioBufferCleared,
+    InputAudioBufferCommitted,
+    InputAudioBufferSpeechStarted,
+    InputAudioBufferSpeechStopped,
     Message,
     OutputAudio,
     OutputText,
-    PcmFormat,
     RealtimeSession,
     Response,
     ResponseCreated,
@@ -22,13 +25,16 @@ from antiphon.protocol import (
     ResponseOutputAudioDelta,
     ResponseOutputItemAdded,
     ServerEvent,
+    ServerVad,
     SessionConfig,
     SessionCreated,
     SessionUpdated,
+    TurnDetection,
     UnknownEvent,
 )
 
 _MOST_ITEMS = 16
+_PCM = "audio/pcm"
 _PCM_BYTES_PER_MS = 48
 _G711_BYTES_PER_MS = 8
 
@@ -49,6 +55,9 @@ class SessionView:
         self.session: SessionConfig | None = None
         """The configuration that applies; None before the server has told it."""
         self.active_responses: list[str] = []
+        self.user_speaking = False
+        """Whether the server hears the user now."""
+        self._turn_taken = False
         self._spoken: OrderedDict[str, _Spoken] = OrderedDict()
         self._done: set[str] = set()
 
@@ -63,6 +72,7 @@ class SessionView:
             case SessionCreated(session=session) | SessionUpdated(session=session):
                 self.session = session
             case ResponseCreated(response=Response(id=str() as response_id)):
+                self._turn_taken = False
                 self._begin(response_id)
             case ResponseOutputItemAdded(response_id=response_id):
                 self._begin(response_id)
@@ -75,6 +85,48 @@ class SessionView:
                 self._done.add(response_id)
                 spoken_by = {spoken.response_id for spoken in self._spoken.values()}
                 self._done &= spoken_by
+
+            case InputAudioBufferSpeechStarted():
+                self.user_speaking = True
+            case InputAudioBufferCommitted():
+                self.user_speaking = False
+                self._turn_taken = self.turn_detection is not None
+            case InputAudioBufferSpeechStopped() | InputAudioBufferCleared():
+                self.user_speaking = False
+
+    def disconnected(self) -> None:
+        """The connection is gone, and what was under way on it."""
+        self.active_responses.clear()
+        self.user_speaking = self._turn_taken = False
+
+    @property
+    def answer_due(self) -> bool:
+        """Whether the server is answering, or is about to because the user has finished speaking."""
+        return bool(self.active_responses) or self._turn_taken
+
+    @property
+    def input_format(self) -> str:
+        """What the session takes the user's voice in: "audio/pcm" (24 kHz int16 mono) or G.711."""
+        return self._format("input_format")
+
+    @property
+    def output_format(self) -> str:
+        """What the session's speech comes in: "audio/pcm" (24 kHz int16 mono) or G.711."""
+        return self._format("output_format")
+
+    @property
+    def turn_detection(self) -> TurnDetection | None:
+        """How the server finds the ends of turns; None when the app commits. Servers that do not say detect."""
+        if not isinstance(self.session, RealtimeSession):
+            return ServerVad()
+        found: TurnDetection | UnsetType | None = field_of(self.session, "turn_detection")
+        return ServerVad() if found is UNSET else found
+
+    @property
+    def interrupts(self) -> bool:
+        """Whether the server stops an answer when the user begins to speak."""
+        detection = self.turn_detection
+        return detection is not None and detection.interrupt_response is not False
 
     def _begin(self, response_id: str) -> None:
         if response_id not in self.active_responses and response_id not in self._done:
@@ -110,11 +162,14 @@ class SessionView:
             return None
         return ConversationItemTruncate(item_id=item_id, content_index=spoken.content_index, audio_end_ms=heard)
 
-    def _bytes_per_ms(self) -> int:
-        format_: AudioFormat | object = UNSET
+    def _format(self, field: str) -> str:
+        format_: AudioFormat | UnsetType = UNSET
         if isinstance(self.session, RealtimeSession):
-            format_ = field_of(self.session, "output_format")
-        return _PCM_BYTES_PER_MS if format_ is UNSET or isinstance(format_, PcmFormat) else _G711_BYTES_PER_MS
+            format_ = field_of(self.session, field)
+        return _PCM if format_ is UNSET else format_.type
+
+    def _bytes_per_ms(self) -> int:
+        return _PCM_BYTES_PER_MS if self.output_format == _PCM else _G711_BYTES_PER_MS
 
 
 def text_of(response: Response) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
@@ -12,6 +13,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidSta
 from websockets.typing import Subprotocol
 
 from antiphon.client.addresses import is_loopback, realtime_url, shown
+from antiphon.client.attaching import retry_after_s
 from antiphon.client.errors import (
     CallNotFoundError,
     ClosedError,
@@ -23,6 +25,9 @@ from antiphon.client.transport import ABNORMAL_CLOSE, NORMAL_CLOSE, close_reason
 
 MAX_FRAME_BYTES = 32 * 1024 * 1024
 """The largest event that is taken: `conversation.item.retrieved` carries an item's whole audio."""
+
+if TYPE_CHECKING:
+    from antiphon.rtc import ConnectionStats
 
 _LONGEST_SHOWN_REASON = 300
 
@@ -43,7 +48,8 @@ class WebSocketTransport:
     """Events over a WebSocket. One connection at a time; `connect` again after it was lost.
 
     url: of the server, its API or the socket. api_key: sent as a bearer token, None for none; for other schemes
-    (Azure's `api-key`) use headers. call_id: joins a running call beside its caller (the sideband).
+    (Azure's `api-key`) use headers. call_id: joins a running call beside its caller (the sideband). secrets: what no
+    message may show, besides the key and the headers' values. media: as of `Transport`; None for what call_id says.
     """
 
     def __init__(
@@ -55,15 +61,17 @@ class WebSocketTransport:
         call_id: str | None = None,
         headers: Mapping[str, str] | None = None,
         subprotocols: Sequence[str] = (),
+        secrets: Sequence[str] = (),
+        media: bool | None = None,
         connect_timeout_s: float = 10.0,
         ping_interval_s: float | None = 20.0,
         ping_timeout_s: float | None = 20.0,
         close_timeout_s: float = 5.0,
     ) -> None:
         self._url = realtime_url(url, model=model, call_id=call_id)
-        self._media = call_id is not None
+        self._media = call_id is not None if media is None else media
         self._headers = dict(headers or {})
-        self._secrets = [value for value in self._headers.values() if len(value) >= 8]
+        self._secrets = [value for value in self._headers.values() if len(value) >= 8] + list(secrets)
         if api_key is not None:
             self._headers["Authorization"] = f"Bearer {api_key}"
             self._secrets.append(api_key)
@@ -113,7 +121,9 @@ class WebSocketTransport:
             return UnauthorizedError(f"{where} does not accept the key (HTTP {status}): {message}")
         if code == "call_id_not_found":
             return CallNotFoundError(f"{where} knows no such call (HTTP {status}): {message}")
-        return RefusedError(f"{where} refused the connection (HTTP {status}): {message}", status=status, code=code)
+        later = retry_after_s(refusal.response.headers.get("Retry-After"), time.time())
+        refused = f"{where} refused the connection (HTTP {status}): {message}"
+        return RefusedError(refused, status=status, code=code, retry_after_s=later)
 
     def _without_secrets(self, text: str) -> str:
         for secret in self._secrets:
@@ -135,6 +145,16 @@ class WebSocketTransport:
     async def close(self, code: int = NORMAL_CLOSE, reason: str = "") -> None:
         if self._socket is not None:
             await self._socket.close(code, close_reason(reason))
+
+    async def stats(self) -> ConnectionStats:
+        """The round trip, measured now by a ping, however long it takes. Raises ClosedError."""
+        from antiphon.rtc import ConnectionStats  # noqa: PLC0415 - slow to load, and asked for by few
+
+        try:
+            answer = await self._open().ping()
+            return ConnectionStats(round_trip_ms=1000 * await answer)
+        except ConnectionClosed as closed:
+            raise _closed(closed) from None
 
     def _open(self) -> ClientConnection:
         if self._socket is None:

@@ -14,7 +14,6 @@ from antiphon.client import ClientError, ClientSettings, ClosedError, Event, Rea
 from antiphon.protocol import RealtimeSession, SessionUpdate, SessionUpdated, invalid_request
 from antiphon.server.answering import Link, Seat
 from antiphon.server.gateway_policy import SessionWatch, without_callers_choices
-from antiphon.server.gateway_seat import SeatedClient
 from antiphon.upstream import CreatedCall, HostedUpstream, UpstreamError
 
 logger = logging.getLogger("antiphon.server")
@@ -105,10 +104,14 @@ class HostedCall:
     # ── the sideband ──────────────────────────────────────────────────────────────────────────────────────────────
 
     async def _sit(self) -> None:
-        client = SeatedClient(
+        client = RealtimeClient(
             call_id=self.id,
             transport=self._upstream.attach(self.id),
             agent=self._seated,
+            # An update would be answered by a `session.updated` that the caller takes for the answer to its own. Some
+            # upstreams take no session with the offer; only there it is asked for after all.
+            setup="if_different",
+            conversation=False,
             user=self._context.user,
             state=self._context.state,
             settings=self._settings,

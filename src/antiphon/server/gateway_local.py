@@ -8,12 +8,11 @@ from collections.abc import Callable
 from typing import Any
 
 from antiphon.agent import Agent, CallContext
-from antiphon.client import ClientError, ClientSettings, ClosedError
+from antiphon.client import ClientError, ClientSettings, ClosedError, RealtimeClient
 from antiphon.engine import Call, Engine
 from antiphon.protocol import SessionConfig
 from antiphon.server.answering import CURRENT_USER, CallKind, Description, Link, Seat, expiry_message, session_expired
 from antiphon.server.gateway_policy import CallerPolicy, for_call, opening_session, without_callers_choices
-from antiphon.server.gateway_seat import InnerSeatedClient
 from antiphon.upstream import beside
 
 logger = logging.getLogger("antiphon.server")
@@ -116,10 +115,13 @@ class AgentCall:
     async def _seat(self) -> None:
         await self._opened.wait()
         transport = beside(self._call.attach, media=self._link.kind == "webrtc")
-        client = InnerSeatedClient(
+        client = RealtimeClient(
             call_id=self.id,
             transport=transport,
             agent=without_callers_choices(self._agent),
+            # Opening the call has given the engine all of the session that it has a use for.
+            setup="never",
+            conversation=False,
             user=self._context.user,
             state=self._context.state,
             settings=_QUIET_CLIENT,

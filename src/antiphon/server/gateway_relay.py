@@ -190,6 +190,7 @@ class RelayedCall:
             transport=_Tap(self._upstream.connect(model=self._model), self),
             agent=self._agent if first else _without_greeting(self._agent),
             session=None if self._asks_nothing else self._opening,
+            conversation=False,
             user=self._context.user,
             state=self._context.state,
             settings=self._settings,

@@ -1,0 +1,119 @@
+"""What an app hears and sees of a call through a client: friendly events, sound, states; and who speaks and listens."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from antiphon.audio import SILENCE_DBFS, rms_dbfs
+from antiphon.client.audio import AudioSink, AudioSource
+from antiphon.client.lifecycle import FaultListener, Stage, StateListener
+from antiphon.client.seat import Seated
+from antiphon.client.subscribing import Subscription
+from antiphon.errors import LocalProtocolError
+
+if TYPE_CHECKING:
+    from antiphon.conversation import Chat, Conversation
+
+AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any], Any])
+
+
+class Listening(Seated):
+    """The listening of a `RealtimeClient`."""
+
+    _microphone: AudioSource | AsyncIterator[bytes] | None
+    _subscriptions: list[Subscription]
+
+    # ── what was said ─────────────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def conversation(self) -> Conversation:
+        """What was said, who speaks, how fast it went. Raises LocalProtocolError for a client made without."""
+        if self._seat.conversation is None:
+            raise LocalProtocolError("This client keeps no conversation: it was made with conversation=False.")
+        return self._seat.conversation
+
+    @property
+    def chat(self) -> Chat:
+        """The messages of the conversation."""
+        return self.conversation.chat
+
+    # ── listening ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+    @overload
+    def on(self, pattern: str) -> Callable[[AnyHandler], AnyHandler]: ...
+
+    @overload
+    def on(self, pattern: str, handler: Callable[[Any], Any]) -> Callable[[], None]: ...
+
+    def on(self, pattern: str, handler: Callable[[Any], Any] | None = None) -> Any:
+        """Call `handler` at every friendly event of a pattern: "user.completed", "assistant.*", "*".
+
+        Returns what ends it. Without a handler it decorates one. A handler may be async: its task is the call's. One
+        that returns "consume" keeps the event from later handlers and from the chat.
+        """
+        if handler is not None:
+            return self.conversation.handlers.on(pattern, handler)
+
+        def decorate(decorated: AnyHandler) -> AnyHandler:
+            self.conversation.handlers.on(pattern, decorated)
+            return decorated
+
+        return decorate
+
+    def events(self, *patterns: str) -> Subscription:
+        """Friendly events from now on, for `async for`: of these patterns, or all. Ends when the client disconnects."""
+        subscription = Subscription(self.conversation.handlers, patterns, self._settings.max_events or 1024)
+        self._subscriptions.append(subscription)
+        return subscription
+
+    def audio(self) -> AsyncIterator[bytes]:
+        """What the assistant says, as 24 kHz int16 mono, block by block; one reader at a time. What was read counts as
+        heard. Ends when the call does."""
+        return self._seat.speaking.read()
+
+    def on_audio(self, listener: Callable[[bytes], None]) -> Callable[[], None]:
+        """Be given the same at once, before it is heard. Returns what ends it."""
+        listeners = self._seat.speaking.on_audio
+        listeners.append(listener)
+        return lambda: listeners.remove(listener) if listener in listeners else None
+
+    def on_state(self, listener: StateListener) -> Callable[[], None]:
+        """Be told of every change of `state`. Returns what ends it."""
+        return self._seat.lifecycle.on_state(listener)
+
+    def on_stage(self, stage: Stage, listener: Callable[[object], None]) -> Callable[[], None]:
+        """Be told when a stage is done. Returns what ends it."""
+        return self._seat.lifecycle.on_stage(stage, listener)
+
+    def on_fault(self, listener: FaultListener) -> Callable[[], None]:
+        """Be told of everything that goes wrong. Returns what ends it."""
+        return self._seat.lifecycle.on_fault(listener)
+
+    # ── who speaks, and how ───────────────────────────────────────────────────────────────────────────────────────
+
+    async def set_microphone(self, source: AudioSource | AsyncIterator[bytes] | None) -> None:
+        """Speak through another source from now on, or through none. The one before is closed; the call goes on."""
+        self._microphone = source
+        if self._started:
+            await self._seat.use_microphone(source)
+
+    async def set_speaker(self, sink: AudioSink | None) -> None:
+        """Hear the assistant elsewhere from now on, or nowhere. The sink before is closed."""
+        before = self._seat.speaking.use(sink)
+        self._seat.lifecycle.done(Stage.REMOTE_STREAM_SET, sink)
+        if before is not None and before is not sink:
+            await before.aclose()
+
+    def set_remote_audio(self, on: bool) -> None:
+        """Hear the assistant, or do not. What it says meanwhile is lost to the ear, not to the transcript."""
+        self._seat.speaking.set_on(on)
+
+    @property
+    def levels(self) -> tuple[float, float]:
+        """How loud the user and the assistant are, in dBFS, from their latest blocks; -100 for silence."""
+        return _level(self._seat.capturing.last_block), _level(self._seat.speaking.last_block)
+
+
+def _level(block: bytes) -> float:
+    return rms_dbfs(block[: len(block) & ~1]) if block else SILENCE_DBFS

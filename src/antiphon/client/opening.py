@@ -1,0 +1,187 @@
+"""From a target and a key to a connection: which transport is taken, and which one instead.
+
+WebRTC is tried first where it was asked for; where no media path opens, the same call is made over a WebSocket, and
+whoever asked is told. The key is asked for anew each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+from antiphon.client.credentials import Credentials
+from antiphon.client.errors import ClosedError, ConnectError, NoMediaPathError, RefusedError
+from antiphon.client.settings import ClientSettings
+from antiphon.client.targets import Target
+from antiphon.client.translated import TranslatedTransport
+from antiphon.client.transport import (
+    ABNORMAL_CLOSE,
+    NORMAL_CLOSE,
+    MediaTransport,
+    Transport,
+    stats_of,
+)
+from antiphon.client.websocket import WebSocketTransport
+from antiphon.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from antiphon.client.lifecycle import Stage
+    from antiphon.protocol import SessionConfig
+    from antiphon.rtc import ConnectionStats, RtcSettings
+
+TransportKind = Literal["websocket", "webrtc", "auto"]
+"""auto: WebRTC where this installation and the server have it, else a WebSocket."""
+
+_NOT_OFFERED = frozenset({404, 405, 501})
+"""What servers answer to an offer that have no WebRTC."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Opening:
+    """All that is needed to connect. fallback: whether WebRTC may become a WebSocket. session: what WebRTC offers go
+    with, where the server takes one. on_fallback: is told why; on_audio, on_stage, on_shaky: see `MediaTransport`."""
+
+    target: Target
+    credentials: Credentials
+    kind: TransportKind = "websocket"
+    fallback: bool = True
+    call_id: str | None = None
+    settings: ClientSettings = field(default_factory=ClientSettings)
+    rtc: RtcSettings | None = None
+    session: Callable[[], SessionConfig | None] = field(default=lambda: None)
+    on_fallback: Callable[[ConnectError], None] = field(default=lambda _why: None)
+    on_audio: Callable[[bytes], None] | None = None
+    on_stage: Callable[[Stage, object], None] | None = None
+    on_shaky: Callable[[bool], None] | None = None
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("websocket", "webrtc", "auto"):
+            raise ConfigurationError(f"transport is {self.kind!r}; allowed are 'websocket', 'webrtc' and 'auto'")
+        if self.kind == "webrtc" and not self.target.offers_webrtc:
+            raise ConfigurationError(f"{self.target} takes no WebRTC calls. Use transport='websocket'.")
+        if self.kind != "websocket" and self.call_id is not None:
+            raise ConfigurationError("A call that runs is joined over a WebSocket. Use transport='websocket'.")
+
+    def __call__(self) -> ChosenTransport:
+        """A transport of its own, not connected yet."""
+        return ChosenTransport(self)
+
+    async def web_socket(self) -> Transport:
+        key = await self.credentials.current()
+        socket = WebSocketTransport(
+            self.target.socket_url(call_id=self.call_id),
+            headers=self.target.authorization(key, token=self.credentials.are_tokens),
+            secrets=[key] if key else [],
+            media=self.call_id is not None,
+            subprotocols=self.target.subprotocols,
+            connect_timeout_s=self.settings.connect_timeout_s,
+            ping_interval_s=self.settings.ping_interval_s,
+            ping_timeout_s=self.settings.ping_timeout_s,
+            close_timeout_s=self.settings.close_timeout_s,
+        )
+        return TranslatedTransport(socket, self.target.dialect) if self.target.dialect.is_beta else socket
+
+    async def peer_connection(self) -> MediaTransport:
+        """Raises TransportUnavailable where WebRTC is not installed."""
+        from antiphon.client.webrtc import WebRtcTransport  # noqa: PLC0415 - an extra, and slow to load
+
+        key = await self.credentials.current()
+        target = self.target
+        transport = WebRtcTransport(
+            target.url,
+            headers=target.authorization(key, token=self.credentials.are_tokens),
+            session=self.session(),
+            model=target.model,
+            mint=target.mints_for_calls and not self.credentials.are_tokens,
+            settings=self.rtc,
+            fetch_ice_servers=target.tells_ice_servers,
+            connect_timeout_s=self.settings.connect_timeout_s,
+        )
+        transport.on_audio, transport.on_stage, transport.on_shaky = self.on_audio, self.on_stage, self.on_shaky
+        return transport
+
+
+class ChosenTransport:
+    """The transport of a client that names a server. One reader, one writer; it can be connected anew.
+
+    Once it has fallen back to a WebSocket it stays with it: what was in the way has not gone.
+    """
+
+    def __init__(self, opening: Opening) -> None:
+        self._opening = opening
+        self._inner: Transport | None = None
+        self._fell_back = opening.kind == "websocket" or not opening.target.offers_webrtc
+
+    def __repr__(self) -> str:
+        return f"ChosenTransport({self._opening.target!r}, {self.kind})"
+
+    @property
+    def media(self) -> bool:
+        if self._inner is None:
+            return not self._fell_back or self._opening.call_id is not None
+        return self._inner.media
+
+    @property
+    def kind(self) -> Literal["websocket", "webrtc"]:
+        """What is used now, or will be tried first."""
+        return "websocket" if self._fell_back else "webrtc"
+
+    @property
+    def inner(self) -> Transport | None:
+        """What is used now; None before the first connection."""
+        return self._inner
+
+    async def connect(self) -> None:
+        """Raises ConnectError, and TransportUnavailable where WebRTC was asked for by name and is not installed."""
+        await self.close()
+        if not self._fell_back and await self._connected_by_webrtc():
+            return
+        await self._connect(self._opening.web_socket)
+
+    async def _connected_by_webrtc(self) -> bool:
+        from antiphon.rtc import TransportUnavailable  # noqa: PLC0415
+
+        try:
+            await self._connect(self._opening.peer_connection)
+        except TransportUnavailable as missing:
+            if self._opening.kind == "webrtc":
+                raise
+            why = ConnectError(str(missing))
+        except NoMediaPathError as error:
+            why = error
+        except RefusedError as error:
+            if error.status not in _NOT_OFFERED and error.code != "webrtc_unavailable":
+                raise
+            why = error
+        else:
+            return True
+        if not self._opening.fallback:
+            raise why
+        self._fell_back = True
+        self._opening.on_fallback(why)
+        return False
+
+    async def _connect(self, make: Callable[[], Awaitable[Transport]]) -> None:
+        inner = await make()
+        await inner.connect()
+        self._inner = inner
+
+    async def send(self, data: str) -> None:
+        await self._open().send(data)
+
+    async def receive(self) -> str | bytes:
+        return await self._open().receive()
+
+    async def close(self, code: int = NORMAL_CLOSE, reason: str = "") -> None:
+        if self._inner is not None:
+            await self._inner.close(code, reason)
+
+    async def stats(self) -> ConnectionStats:
+        """How the connection is doing."""
+        return await stats_of(self._open())
+
+    def _open(self) -> Transport:
+        if self._inner is None:
+            raise ClosedError(ABNORMAL_CLOSE, "it was never opened")
+        return self._inner

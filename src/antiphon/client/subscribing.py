@@ -1,0 +1,54 @@
+"""Friendly events for one reader of an app, bounded: the oldest give way, and are counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from antiphon.conversation import FriendlyEvent, Handlers
+
+
+class Subscription:
+    """Events of some patterns, waiting to be read. Iterate over it, as `async for`; it ends when the call does."""
+
+    def __init__(self, handlers: Handlers, patterns: tuple[str, ...], most: int) -> None:
+        self._waiting: deque[FriendlyEvent] = deque()
+        self._most = most
+        self._changed = asyncio.Event()
+        self._closed = False
+        self.dropped = 0
+        """How many events the reader never saw."""
+        self._off: list[Callable[[], None]] = [handlers.on(pattern, self._put) for pattern in patterns or ("*",)]
+        self._newest: FriendlyEvent | None = None
+
+    def close(self) -> None:
+        """Nothing more will come."""
+        for off in self._off:
+            off()
+        self._closed = True
+        self._changed.set()
+
+    async def __aiter__(self) -> AsyncIterator[FriendlyEvent]:
+        try:
+            while True:
+                while not self._waiting:
+                    if self._closed:
+                        return
+                    self._changed.clear()
+                    await self._changed.wait()
+                yield self._waiting.popleft()
+        finally:
+            self.close()
+
+    def _put(self, event: FriendlyEvent) -> None:
+        if event is self._newest:
+            return  # two of the patterns fit it
+        self._newest = event
+        if len(self._waiting) >= self._most:
+            self._waiting.popleft()
+            self.dropped += 1
+        self._waiting.append(event)
+        self._changed.set()
