@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +60,26 @@ def test_no_string_of_the_page_spans_lines() -> None:
         for number, line in enumerate(lean_script(file.read_text()).splitlines(), 1):
             without_regexes = re.sub(r"/(?:\\.|\[(?:\\.|[^\]])*\]|[^/\\\[\n])+/[a-z]*", "", line)
             assert without_regexes.count("`") % 2 == 0, f"{file.name}:{number}: {line}"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine to parse scripts with")
+def test_every_script_of_the_page_is_still_one(tmp_path: Path) -> None:
+    scripts = []
+    for number, file in enumerate(sorted(packaged_page().rglob("*.js"))):
+        scripts.append(tmp_path / f"{number}-{file.stem}.mjs")
+        scripts[-1].write_text(lean_script(file.read_text()))
+    script = (
+        "import vm from 'node:vm'; import { readFileSync } from 'node:fs';"
+        "for (const file of process.argv.slice(1)) new vm.SourceTextModule(readFileSync(file, 'utf8'));"
+    )
+    command = [
+        "node",
+        "--experimental-vm-modules",
+        "--no-warnings",
+        "--input-type=module",
+        "-e",
+        script,
+        *map(str, scripts),
+    ]
+    parsed = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert parsed.returncode == 0, parsed.stderr

@@ -53,8 +53,9 @@ async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
     complaints: list[str] = []
 
     def complain(message: ConsoleMessage) -> None:
-        # The browser itself logs each refused request; that is what such a test asks for.
-        if message.type == "error" and "Failed to load resource" not in message.text:
+        # The browser itself logs each refused request, the service worker's too; that is what such a test asks for.
+        is_browsers_own = "Failed to load resource" in message.text or "when fetching the script" in message.text
+        if message.type == "error" and not is_browsers_own:
             complaints.append(message.text)
 
     page.on("console", complain)

@@ -448,16 +448,29 @@ async def test_a_line_that_comes_back_within_the_grace_keeps_the_call(page: Page
     await expect(page.locator("#notice")).to_be_hidden()
 
 
-async def test_a_line_that_stays_away_ends_the_call_in_words(page: Page, server: ScriptedServer) -> None:
+async def test_a_line_that_stays_away_is_called_again_and_the_conversation_is_kept(
+    page: Page, server: ScriptedServer
+) -> None:
     await page.evaluate(CONNECTION_STATE)
     await connect(page)
+    server.call.send(*heard("u1", None), said("u1", "Remember the harbour."))
+    await expect(page.locator("#transcript")).to_contain_text("harbour")
     await stop_the_clock(page)
     await page.evaluate('sayState("disconnected")')
     await page.clock.fast_forward(4_900)
     assert await hook(page, "line") == "shaky"
+    server.answers.clear()
     await page.clock.fast_forward(200)
-    assert await hook(page, "problem") == "connection_lost"
-    assert await hook(page, "state") == "failed"
+    assert await hook(page, "problem") == "reconnecting"
+    assert await hook(page, "state") == "reconnecting"
+    await expect(page.locator("#mark-word")).to_have_text("calling again")
+    await page.clock.resume()
+    server.answers.set()
+    await until(page, 'antiphon.line === "on"')
+    assert await hook(page, "problem") is None
+    replayed = await server.call.expect("conversation.item.create")
+    assert replayed["item"]["content"][0]["text"] == "Remember the harbour."
+    assert [entry["text"] for entry in await hook(page, "transcript")] == ["Remember the harbour."]
 
 
 async def test_a_server_that_never_confirms_the_session_does_not_hold_the_call_up(

@@ -42,15 +42,3 @@ async def test_one_bad_moment_is_no_bad_line(modules: Page) -> None:
 )
 async def test_the_worst_of_it_is_named(modules: Page, values: dict[str, float], verdict: str, cause: str) -> None:
     assert await judge(modules, *[sample(**values)] * 3) == {"verdict": verdict, "cause": cause}
-
-
-async def test_only_the_last_minutes_are_kept(modules: Page) -> None:
-    kept = await modules.evaluate(
-        """async () => {
-          const { withSample, MOST_SAMPLES } = await import("/quality.js");
-          let samples = [];
-          for (let i = 0; i < 500; i++) samples = withSample(samples, { roundTripMs: i });
-          return [samples.length === MOST_SAMPLES, samples.at(-1).roundTripMs];
-        }"""
-    )
-    assert kept == [True, 499]

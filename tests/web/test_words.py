@@ -41,6 +41,7 @@ async def test_every_word_that_the_page_names_exists(page: Page) -> None:
             "note",
             "spoken",
             "typed",
+            "added",
         }
         named |= set(re.findall(r'PhotoError\("(\w+)"\)', script))
         named |= set(re.findall(r'return "((?:microphone|phase|server)_\w+)"', script))

@@ -28,9 +28,9 @@ export function drawWords() {
 }
 
 /**
- * @typedef {"idle"|"connecting"|"listening"|"heard"|"thinking"|"speaking"|"ended"|"failed"} Phase
+ * @typedef {"idle"|"connecting"|"reconnecting"|"listening"|"heard"|"thinking"|"speaking"|"ended"|"failed"} Phase
  * @typedef {"off"|"on"|"muted"|"none"} Mic  none: a call without one
- * @typedef {"off"|"connecting"|"on"|"shaky"} Line
+ * @typedef {"off"|"connecting"|"on"|"shaky"|"reconnecting"} Line
  * @param {{phase: Phase, mic: Mic, line: Line, hasTranscript: boolean, isSilent: boolean, isByHand: boolean, isHolding: boolean}} state
  *   isSilent: the person turned the other voice off. isByHand: they talk while they hold a button; isHolding: they do now
  */

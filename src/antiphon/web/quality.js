@@ -14,11 +14,6 @@ const JUDGED = 5; // samples: one bad moment is no bad line
 const FAIR = { roundTripMs: 300, jitterMs: 40, lossPercent: 3 };
 const POOR = { roundTripMs: 800, jitterMs: 100, lossPercent: 10 };
 
-/** @param {readonly LineSample[]} samples @param {LineSample} sample */
-export function withSample(samples, sample) {
-  return [...samples, sample].slice(-MOST_SAMPLES);
-}
-
 /**
  * How good the line is, and what is wrong with it most.
  * @param {readonly LineSample[]} samples  the newest last

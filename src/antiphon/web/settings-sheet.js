@@ -12,7 +12,8 @@ const LANGUAGES = ["en", "ru", "de", "es", "fr", "it", "ja", "ko", "nl", "pl", "
 const SETTLE_MS = 250; // a slider tells of every step of the way
 
 /** @typedef {import("./settings.js").Settings} Settings */
-/** @typedef {{microphones: MediaDeviceInfo[], speakers: MediaDeviceInfo[]}} Devices */
+/** @typedef {import("./microphone.js").Device} Device */
+/** @typedef {{microphones: Device[], speakers: Device[]}} Devices */
 
 export class SettingsSheet {
   /** @type {Devices} */ #devices = { microphones: [], speakers: [] };
@@ -227,11 +228,11 @@ function section(key, ...fields) {
   return made;
 }
 
-/** @param {MediaDeviceInfo[]} devices @param {string} usual @returns {[string, string][]} */
+/** @param {Device[]} devices @param {string} usual @returns {[string, string][]} */
 function deviceChoices(devices, usual) {
   // "default" and "communications" are names for one of the others.
-  const real = devices.filter((device) => device.deviceId !== "" && device.deviceId !== "default" && device.deviceId !== "communications");
-  return [["", word(usual)], ...real.map((device, index) => /** @type {[string, string]} */ ([device.deviceId, device.label || `${word("device")} ${index + 1}`]))];
+  const real = devices.filter((device) => device.device_id !== "" && device.device_id !== "default" && device.device_id !== "communications");
+  return [["", word(usual)], ...real.map((device, index) => /** @type {[string, string]} */ ([device.device_id, device.label || `${word("device")} ${index + 1}`]))];
 }
 
 /** @returns {[string, string][]} */

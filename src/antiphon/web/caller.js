@@ -1,0 +1,272 @@
+// @ts-check
+/**
+ * The person's side of the page: the call at hand, what was said in it, whose turn it is, and what there is to tell. It
+ * holds the page's whole state; main.js draws it. Not here: the DOM, words, how a call is made (realtime-call.js).
+ *
+ * @typedef {import("./page.js").Phase} Phase
+ * @typedef {import("./settings.js").Settings} Settings
+ * @typedef {{key: string, detail?: string, isBad?: boolean, action?: {key: string, run: () => void}}} Notice
+ * @typedef {object} CallerObserver
+ * @property {() => void} onChange  draw again, soon
+ * @property {() => void} onOver  the call has ended
+ * @property {(session: any, notFollowed: (keyof Settings)[]) => void} onSession
+ */
+import { activityOf, reduceActivity, restingActivity } from "./activity.js";
+import { problemOf } from "./problems.js";
+import { MOST_SAMPLES } from "./quality.js";
+import { RealtimeCall } from "./realtime-call.js";
+import { changeOf, notFollowed, sessionOf } from "./settings.js";
+import { emptyTranscript, entriesOf, reduceTranscript } from "./transcript.js";
+
+const ASKING_MS = 800;
+const SILENT_MIC_MS = 5_000;
+const EXACT_SILENCE = 1e-5;
+const AUDIBLE = 0.003; // RMS, about -50 dBFS: under speech, over the noise of a codec
+const PASSING = new Set(["shaky", "reconnecting", "allow_microphone"]);
+
+export class Caller {
+  /** @type {RealtimeCall|null} */ call = null;
+  /** @type {Notice|null} */ notice = null;
+  transcript = emptyTranscript();
+  activity = restingActivity();
+  /** unix milliseconds; 0: there was no call yet */ startedAt = 0;
+  /** @type {"idle"|"ended"|"failed"} */ #rest = "idle"; // what to show while there is no call
+  /** @type {import("./page.js").Mic} */ #mic = "off";
+  #isAsking = false; // the browser asks for the microphone
+  #isUnsteady = false;
+  #isHolding = false;
+  #heardSinceStart = false;
+  #micSoundedAt = 0;
+  #original = /** @type {any} */ (null); // the session as it began, to return to
+
+  /** @param {{base: string, sound: HTMLMediaElement, settings: () => Settings}} page @param {CallerObserver} observer */
+  constructor(page, observer) {
+    this.page = page;
+    this.observer = observer;
+  }
+
+  /** @returns {Phase} */
+  get phase() {
+    const state = this.call?.state;
+    if (!state) return this.#rest;
+    if (state === "connecting" || state === "idle") return "connecting";
+    if (state === "reconnecting") return "reconnecting";
+    return activityOf(this.activity);
+  }
+
+  /** @returns {import("./page.js").Line} */
+  get lineState() {
+    const state = this.call?.state;
+    if (!state) return "off";
+    if (state === "reconnecting") return "reconnecting";
+    return state === "connected" ? (this.#isUnsteady ? "shaky" : "on") : "connecting";
+  }
+
+  get mic() { return this.#mic; }
+  get isHolding() { return this.#isHolding; }
+  get entries() { return entriesOf(this.transcript); }
+
+  // ── the call ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** To be called in a tap or key handler. @param {{withMicrophone: boolean}} options */
+  start({ withMicrophone }) {
+    if (this.call) return;
+    const settings = this.page.settings();
+    this.say(null);
+    this.hear({ type: "local.call_began" });
+    this.activity = restingActivity();
+    this.startedAt = Date.now();
+    this.#mic = withMicrophone ? "on" : "none";
+    this.#heardSinceStart = this.#isUnsteady = this.#isHolding = false;
+    this.#original = null;
+    this.#isAsking = withMicrophone;
+    const isByHand = settings.turns === "push_to_talk";
+    const mine = new RealtimeCall({
+      url: this.page.base,
+      session: sessionOf(settings),
+      microphone: withMicrophone ? (settings.microphone ? { deviceId: { ideal: settings.microphone } } : true) : false,
+      sound: this.page.sound,
+    });
+    this.call = mine;
+    this.#listenTo(mine);
+    mine.volume = settings.volume;
+    if (settings.speaker) void mine.chooseSpeaker(settings.speaker).catch(() => {}); // not plugged in: the usual one plays
+    if (isByHand) mine.setMuted(true);
+    mine.connect().then(() => isByHand && mine.setPushToTalk(true), () => {}); // why it failed is told by "connection.changed"
+    // Only if the browser really asks: an answer that it remembers comes at once.
+    setTimeout(() => this.call === mine && this.#isAsking && this.say({ key: "allow_microphone" }), ASKING_MS);
+    this.observer.onChange();
+  }
+
+  hangUp() {
+    this.call?.disconnect();
+  }
+
+  /** @param {RealtimeCall} mine */
+  #listenTo(mine) {
+    const on = (/** @type {string} */ pattern, /** @type {(event: any) => void} */ handler) =>
+      mine.on(pattern, (event) => void (this.call === mine && handler(event)));
+    on("connection.changed", ({ state, problem }) => this.#stateChanged(state, problem));
+    on("connection.unsteady", () => this.#steadied(false));
+    on("connection.steady", () => this.#steadied(true));
+    on("connection.fallback", () => this.say({ key: "fallen_back" }));
+    on("connection.renewed", ({ reason }) => reason === "lost" && this.#forgetPassing());
+    on("microphone.changed", (event) => this.#microphoneChanged(event));
+    on("speaker.blocked", ({ is_blocked: isBlocked }) => this.#blocked(mine, isBlocked));
+    on("message.unsent", ({ item_id: id }) => this.hear({ type: "local.unsent", item_id: id }));
+    on("client.conversation.item.create", ({ event }) => {
+      if (event.item?.role !== "user") return;
+      this.hear({ type: "local.item", item: event.item });
+      this.hear({ type: "local.sent" });
+    });
+    on("server.*", ({ event }) => {
+      if (event.type === "input_audio_buffer.speech_started") this.#heardSinceStart = true;
+      if (event.type === "session.created" || event.type === "session.updated") this.#sessionTold(event.session);
+      this.hear(event);
+    });
+  }
+
+  /** @param {import("./connection.js").ConnectionState} state @param {import("./problems.js").Problem|null} problem */
+  #stateChanged(state, problem) {
+    if (state === "disconnected" || state === "error") {
+      this.call = null;
+      this.#mic = "off";
+      this.#isAsking = false;
+      const isFailed = state === "error" && problem !== null && problem.kind !== "other_side_ended";
+      this.#rest = isFailed ? "failed" : "ended";
+      this.hear({ type: "local.call_over" });
+      this.activity = { ...restingActivity(), answers: this.activity.answers };
+      this.say(problem && problem.kind !== "aborted" ? { key: problem.kind, detail: problem.detail, isBad: isFailed } : null);
+      this.observer.onOver();
+    } else if (state === "reconnecting") {
+      this.hear({ type: "local.call_over" }); // what was open then will not be finished
+      this.activity = { ...restingActivity(), answers: this.activity.answers };
+      this.say({ key: "reconnecting" });
+    } else if (state === "connected") {
+      this.#isUnsteady = false;
+      this.#micSoundedAt = performance.now();
+      if (!this.#isAsking) this.#forgetPassing();
+    }
+    this.observer.onChange();
+  }
+
+  /** @param {boolean} isSteady */
+  #steadied(isSteady) {
+    this.#isUnsteady = !isSteady;
+    if (!isSteady) this.say({ key: "shaky" });
+    else this.#forgetPassing();
+    this.observer.onChange();
+  }
+
+  /** @param {RealtimeCall} mine @param {boolean} isBlocked */
+  #blocked(mine, isBlocked) {
+    const resume = () => void mine.sound.play().catch(() => {});
+    if (isBlocked) this.say({ key: "sound_blocked", action: { key: "sound_on", run: resume } });
+    else if (this.notice?.key === "sound_blocked") this.say(null);
+  }
+
+  #forgetPassing() {
+    if (this.notice && PASSING.has(this.notice.key)) this.say(null);
+  }
+
+  /** An event of the server or of the page itself. @param {any} event */
+  hear(event) {
+    const at = performance.now();
+    this.transcript = reduceTranscript(this.transcript, event, at);
+    this.activity = reduceActivity(this.activity, event, at);
+    this.observer.onChange();
+  }
+
+  /** @param {Notice|null} notice */
+  say(notice) {
+    this.notice = notice;
+    this.observer.onChange();
+  }
+
+  // ── settings ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param {any} session */
+  #sessionTold(session) {
+    this.#original ??= session;
+    this.observer.onSession(session, notFollowed(this.page.settings(), session));
+  }
+
+  /** What was chosen applies to the call at hand. @param {Settings} settings @param {Settings} before */
+  async follow(settings, before) {
+    const { call } = this;
+    if (!call) return;
+    call.volume = settings.volume;
+    try {
+      if (settings.speaker !== before.speaker) await call.chooseSpeaker(settings.speaker ?? "");
+      if (settings.microphone !== before.microphone && call.hasMicrophone) await call.openMicrophone(settings.microphone ?? "");
+      if (settings.turns !== before.turns) await call.setPushToTalk(settings.turns === "push_to_talk");
+      const change = changeOf(settings, before, this.#original);
+      if (settings.turns === "push_to_talk") delete change.audio.input.turn_detection; // asked for above
+      await call.updateSession(change);
+    } catch (error) {
+      const { kind, detail } = problemOf(error);
+      this.say({ key: kind === "refused" ? "setting_refused" : kind, detail });
+    }
+    this.observer.onChange();
+  }
+
+  // ── the microphone ────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** @param {{is_on: boolean, is_muted: boolean, problem: import("./problems.js").Problem|null}} news */
+  #microphoneChanged({ is_on: isOn, is_muted: isMuted, problem }) {
+    if (isOn || problem) this.#isAsking = false;
+    this.#mic = isOn ? (isMuted ? "muted" : "on") : "none";
+    this.#micSoundedAt = performance.now();
+    if (problem) this.say({ key: problem.kind });
+    else if (isOn && (this.notice?.key.startsWith("microphone_") || this.notice?.key === "allow_microphone")) this.say(null);
+    this.observer.onChange();
+  }
+
+  toggleMute() {
+    if (!this.call) return;
+    if (this.#mic === "none") {
+      this.say({ key: "allow_microphone" });
+      void this.call.openMicrophone().catch(() => {}); // told by "microphone.changed"
+    } else if (this.#mic !== "off") this.call.setMuted(this.#mic === "on");
+  }
+
+  /** Holds a key or a button to talk. @param {boolean} holds @returns {boolean} whether there is anything to be held for */
+  hold(holds) {
+    const { call } = this;
+    if (!call || call.state !== "connected" || !call.hasMicrophone) return false;
+    const isByHand = call.isPushToTalk;
+    if (!isByHand && holds && this.#mic !== "muted") return false;
+    if (isByHand) call.talk(holds);
+    else call.setMuted(!holds);
+    this.#isHolding = holds;
+    this.observer.onChange();
+    return true;
+  }
+
+  // ── time passes ───────────────────────────────────────────────────────────────────────────────────────────────
+
+  /** Once a frame. @param {number} at */
+  beat(at) {
+    const { call } = this;
+    const { input, output } = call?.levels ?? { input: 0, output: 0 };
+    if (input > EXACT_SILENCE || this.#mic !== "on") this.#micSoundedAt = at;
+    if (call?.state === "connected") {
+      if (output > AUDIBLE && this.activity.waiting !== null && this.activity.output !== null) this.hear({ type: "local.sound" });
+      if (this.activity.turn === "awaiting") this.hear({ type: "local.tick" });
+      // A headset's own switch gives exact zeros, and no browser tells.
+      if (!this.#heardSinceStart && this.notice === null && at - this.#micSoundedAt > SILENT_MIC_MS) {
+        this.#micSoundedAt = Infinity;
+        this.say({ key: "microphone_silent" });
+      }
+    }
+    return { input: this.#mic === "on" ? input : 0, output };
+  }
+
+  /** How the line has been: one reading every other second. @returns {import("./quality.js").LineSample[]} */
+  get line() {
+    return (this.call?.samples ?? []).slice(-MOST_SAMPLES).map(({ round_trip_ms, jitter_ms, loss_in, bitrate_in, bitrate_out }) => ({
+      roundTripMs: round_trip_ms, jitterMs: jitter_ms, lossPercent: loss_in === null ? null : loss_in * 100,
+      kbps: bitrate_in === null && bitrate_out === null ? null : ((bitrate_in ?? 0) + (bitrate_out ?? 0)) / 1000,
+    }));
+  }
+}
