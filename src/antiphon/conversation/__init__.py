@@ -7,6 +7,7 @@ from antiphon.conversation.activity import Activity, Phase, SpeechActivity
 from antiphon.conversation.chat import Chat, ChatSettings
 from antiphon.conversation.conversation import Conversation, ConversationSettings
 from antiphon.conversation.events import FRIENDLY_TYPES, Friendly, FriendlyEvent, to_wire
+from antiphon.conversation.export import from_json, to_json, to_markdown
 from antiphon.conversation.handlers import CONSUME, Handler, HandlerFailure, Handlers
 from antiphon.conversation.messages import ChatChange, ChatMessage, MessagePart, ToolUse, UIMessage
 from antiphon.conversation.microphone import MicrophoneActivity, MicrophoneMode, MicrophoneSettings
@@ -49,5 +50,8 @@ __all__ = [
     "Turns",
     "UIMessage",
     "UsageMeter",
+    "from_json",
+    "to_json",
+    "to_markdown",
     "to_wire",
 ]

@@ -15,6 +15,7 @@ from msgspec import UNSET
 from antiphon.conversation import events as friendly
 from antiphon.conversation.entries import Showing, Tool
 from antiphon.conversation.events import FriendlyEvent
+from antiphon.conversation.export import to_json, to_markdown
 from antiphon.conversation.heard import Pace
 from antiphon.conversation.messages import ChatChange, ChatMessage, MessageStatus, UIMessage
 from antiphon.conversation.placing import PlacedEntries
@@ -145,6 +146,14 @@ class Chat:
         A listener reads `messages` when it wants to draw: between two looks nothing is copied.
         """
         return self._entries.on_change(listener)
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """What the chat shows, as a JSON array of messages."""
+        return to_json(self.messages, indent=indent)
+
+    def to_markdown(self, *, title: str | None = None, times: bool = True) -> str:
+        """What the chat shows, for people to read. times: say when each message was made, in UTC."""
+        return to_markdown(self.messages, title=title, times=times)
 
     # ── an app's own messages ────────────────────────────────────────────────────────────────────────────────────
 

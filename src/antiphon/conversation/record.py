@@ -59,6 +59,7 @@ class Record:
         self._bytes = 0
         self._transcripts: dict[str, dict[int, str]] = {}
         self._before: set[str] = set()
+        self._cut: set[str] = set()
         self._routes: dict[type, Any] = {
             UnknownEvent: self._unknown,
             SessionCreated: self._new_session,
@@ -117,6 +118,7 @@ class Record:
         """An answer was interrupted. text: what was heard of it, "" for nothing or when that is not known."""
         said = self._items.get(item_id)
         if isinstance(said, Message) and said.role == "assistant":
+            self._cut.add(item_id)
             self._store(item_id, msgspec.structs.replace(said, content=[OutputText(text=text)] if text else []))
 
     def forget(self, item_id: str) -> None:
@@ -127,6 +129,7 @@ class Record:
             self._order.remove(item_id)
             self._transcripts.pop(item_id, None)
             self._before.discard(item_id)
+            self._cut.discard(item_id)
 
     def _unknown(self, event: UnknownEvent) -> None:
         whole = mended(event, "")
@@ -169,7 +172,7 @@ class Record:
             return
         is_new = item_id not in self._items
         self._order.place(item_id, previous)
-        if is_new or is_better:
+        if is_new or (is_better and item_id not in self._cut):
             self._store(item_id, item)
         while len(self._items) > 1 and (len(self._items) > self._most_items or self._bytes > self._most_bytes):
             self.forget(self._order.ids[0])
