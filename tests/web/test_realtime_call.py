@@ -9,7 +9,7 @@ from playwright.async_api import Page
 
 from web.calling import connected, kinds_told, make_call, told, until
 from web.scripted_peer import ScriptedServer
-from web.wire import answer_begins, answer_ends, response_begins, sound_begins
+from web.wire import answer_begins, answer_ends, delta, heard, response_begins, said, sound_begins, sound_ends
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -307,3 +307,35 @@ async def test_a_trace_can_be_taken_away(caller: Page, server: ScriptedServer) -
     assert '"trace":"antiphon"' in lines[0]
     assert any('"dir":"out"' in line and '"session.update"' in line for line in lines)
     assert any('"dir":"in"' in line and '"session.created"' in line for line in lines)
+
+
+async def test_a_turn_is_in_the_chat_its_steps_are_timed_and_its_tokens_counted(
+    caller: Page, server: ScriptedServer
+) -> None:
+    await connected(caller)
+    call = server.call
+    usage = {"total_tokens": 30, "input_tokens": 20, "output_tokens": 10}
+    call.send(*heard("u1", None), said("u1", "What is the time?"))
+    await until(caller, "call.activity.phase === 'thinking'")
+    call.send(*answer_begins("r1", "a1", "u1"), delta("r1", "a1", "It is noon."), sound_begins("r1"))
+    call.tone.amplitude = 0.3
+    await until(caller, "call.turns.last.heard_at !== null")
+    *ends, done = answer_ends("r1", "a1", "u1", "It is noon.")
+    call.send(*ends, {**done, "response": {**done["response"], "usage": usage}}, sound_ends("r1"))
+    await until(caller, "call.activity.phase === 'listening'")
+    messages = await caller.evaluate("call.chat.messages.map(({ role, text, status }) => [role, text, status])")
+    assert messages == [["user", "What is the time?", "done"], ["assistant", "It is noon.", "done"]]
+    phases = await caller.evaluate("told.filter((e) => e.type === 'activity.changed').map((e) => e.phase)")
+    assert phases == ["hearing", "thinking", "speaking", "listening"]
+    assert await caller.evaluate("[call.usage.total.text_in, call.usage.total.text_out]") == [20, 10]
+    assert await caller.evaluate("call.turns.last.heard_at > call.turns.last.started_at")
+
+
+async def test_a_message_that_a_handler_consumes_is_not_in_the_chat(caller: Page, server: ScriptedServer) -> None:
+    await connected(caller)
+    await caller.evaluate(
+        "() => { call.on('user.completed', ({ transcript }) => transcript === 'hush' && 'consume'); }"
+    )
+    server.call.send(*heard("u1", None), said("u1", "hush"), *heard("u2", "u1"), said("u2", "hello"))
+    await until(caller, "call.chat.messages.length > 0")
+    assert await caller.evaluate("call.chat.messages.map((message) => message.text)") == ["hello"]

@@ -263,7 +263,7 @@ async def test_talking_over_it_silences_it_here_and_tells_how_much_was_heard(
     await socket.send(*answer_begins("r1", "a1", None), *[audio_delta(1)] * 5)
     await told(caller, "server.output_audio_buffer.started")
     await until(caller, "call.levels.output > 0.2")
-    await caller.evaluate("new Promise((resolve) => setTimeout(resolve, 300))")
+    await caller.evaluate("new Promise((resolve) => setTimeout(resolve, 400))")
     await socket.send({"type": "input_audio_buffer.speech_started", "audio_start_ms": 0, "item_id": "u1"})
     truncate = await socket.expect("conversation.item.truncate")
     assert (truncate["item_id"], truncate["content_index"]) == ("a1", 0)
@@ -281,6 +281,7 @@ async def test_interrupting_by_hand_does_not_ask_for_what_a_websocket_has_not(
     await socket.send(*answer_begins("r1", "a1", None), *[audio_delta(1)] * 3)
     await told(caller, "server.output_audio_buffer.started")
     await until(caller, "call.levels.output > 0.2")
+    await caller.evaluate("new Promise((resolve) => setTimeout(resolve, 400))")
     assert await caller.evaluate("call.interrupt()")
     await socket.expect("conversation.item.truncate")
     kinds = [event["type"] for event in socket.received]

@@ -150,6 +150,7 @@ export class Connection {
     /** @type {Bringing} */ let bringing;
     const observer = {
       onEvent: (/** @type {any} */ event) => this.#hear(bringing, event),
+      onSent: (/** @type {any} */ event) => this.#observer.onSent(event),
       onVoice: (/** @type {MediaStream} */ stream) => {
         if (this.#line === bringing.line) this.#observer.onVoice(stream);
         else bringing.voice = stream;

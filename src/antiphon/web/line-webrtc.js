@@ -7,6 +7,7 @@
  *
  * @typedef {object} LineObserver
  * @property {(event: any) => void} onEvent  a server event, parsed
+ * @property {(event: any) => void} onSent  what the line sends by itself
  * @property {(stream: MediaStream) => void} onVoice  the other side's sound
  * @property {(isSteady: boolean) => void} onSteady  false: nothing arrives now, it may come back by itself
  * @property {(problem: import("./problems.js").Problem) => void} onEnd  once, and not when closed from here

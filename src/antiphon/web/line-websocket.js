@@ -151,7 +151,10 @@ export class WebSocketLine {
     /** @type {any[]} */ let told;
     if (report.flushed) {
       const { send, events } = this.#playback.flushed(report.tag, report.played, this.#audio?.latencyMs ?? 0);
-      for (const event of send) this.send(event);
+      for (const event of send) {
+        this.send(event);
+        this.#observer.onSent(event);
+      }
       told = events;
     } else told = report.drained ? this.#playback.drained() : this.#playback.played(report.tag, report.played);
     for (const event of told) this.#observer.onEvent(event);

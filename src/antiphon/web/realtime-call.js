@@ -18,6 +18,8 @@
  * @property {RTCIceServer[]} [iceServers]  without: those that an Antiphon server names
  * @property {HTMLMediaElement} [sound]  plays the other voice; without: an element of the call's own
  * @property {string|URL} [worklet]  where worklet.js is, if a bundler moved it
+ * @property {Partial<import("./chat.js").ChatSettings>} [chat]  when messages appear, and how many are kept
+ * @property {Record<string, import("./usage.js").Price>} [prices]  by model, for `usage.cost`; without: OpenAI's
  * @property {Partial<import("./continuity.js").Timing>} [timing]
  *
  * @typedef {object} Middleware  each gets an event and returns it, another one, or null to drop it; undefined: unchanged
@@ -29,7 +31,6 @@ import { addressesOf } from "./addresses.js";
 import { Connection, newId } from "./connection.js";
 import { USUAL_TIMING } from "./continuity.js";
 import { Conversation } from "./conversation.js";
-import { Handlers } from "./handlers.js";
 import { Meter, wakeAudio } from "./meter.js";
 import { listDevices, Microphone } from "./microphone.js";
 import { Outbox } from "./outbox.js";
@@ -44,6 +45,8 @@ const SAMPLE_EVERY_MS = 2_000;
 const MOST_SAMPLES = 300; // ten minutes
 const MOST_PENDING = 64; // messages said while there is no connection, or not confirmed yet
 const WANTED_MS = 15 * 60_000;
+const AUDIBLE = 0.003; // RMS, about -50 dBFS: under speech, over the noise of a codec
+const LISTEN_EVERY_MS = 30;
 const TAIL_MS = 250; // sound is later than events: what was said before the key went up is still on its way
 const SHORTEST_TALK_MS = 150;
 
@@ -55,8 +58,9 @@ export class RealtimeCall {
   /** @type {Connection} */ #connection;
   /** @type {Microphone} */ #microphone;
   /** @type {Speaker} */ #speaker;
-  #handlers = new Handlers();
-  #conversation = new Conversation();
+  /** @type {Conversation} */ #conversation;
+  #handlers;
+  /** @type {import("./speech-activity.js").Phase} */ #phase = "listening";
   #outbox = new Outbox();
   #tools;
   /** @type {Middleware[]} */ #middleware = [];
@@ -82,6 +86,8 @@ export class RealtimeCall {
   /** @param {CallOptions} [options] */
   constructor(options = {}) {
     this.#options = options;
+    this.#conversation = new Conversation({ chat: options.chat, prices: options.prices });
+    this.#handlers = this.#conversation.handlers;
     this.#asked = options.session === undefined ? USUAL_SESSION : options.session;
     this.#microphone = new Microphone(typeof options.microphone === "object" ? options.microphone : null, (problem) => this.#microphoneChanged(problem));
     this.#speaker = new Speaker(options.sound ?? null, (isBlocked) => this.#tell({ type: "speaker.blocked", is_blocked: isBlocked }));
@@ -106,7 +112,7 @@ export class RealtimeCall {
           timing: { ...USUAL_TIMING, ...options.timing },
           worklet: new URL(options.worklet ?? "worklet.js", import.meta.url).href,
         },
-        past: () => ({ session: this.#sessionWanted(), items: this.#conversation.record.items(this.#tools.running) }),
+        past: () => ({ session: this.#sessionWanted(), items: this.#past() }),
         isQuiet: () => this.#outbox.isIdle && !this.#isSpeaking && this.#tools.running.size === 0 && this.#talk.since === null,
         isWanted: () => performance.now() - this.#lastWanted < WANTED_MS,
       },
@@ -115,7 +121,7 @@ export class RealtimeCall {
         onSteady: (isSteady) => this.#tell({ type: isSteady ? "connection.steady" : "connection.unsteady" }),
         onFallback: (problem) => this.#tell({ type: "connection.fallback", transport: "websocket", problem }),
         onEvent: (event) => this.#receive(event),
-        onSent: (event) => this.#trace.add("out", event),
+        onSent: (event) => this.#ownSent(event),
         onVoice: (stream) => this.#voiceChanged(stream),
         onTakeover: (reason, replayed) => this.#tookOver(reason, replayed),
       },
@@ -171,7 +177,7 @@ export class RealtimeCall {
   /**
    * Be told of events: of the conversation ("user.completed", "assistant.delta", "tool.call_done", …), of the call
    * ("connection.changed", "connection.unsteady", "connection.steady", "connection.fallback", "connection.renewed",
-   * "microphone.changed", "speaker.blocked", "devices.changed", "message.unsent"), and of the wire ("server.…" and
+   * "microphone.changed", "speaker.blocked", "devices.changed", "message.unsent", "activity.changed"), and of the wire ("server.…" and
    * "client.…" before the event's own type, the raw event in `event`). "user.*" is a family, "*" all but the wire's.
    * @param {string} pattern
    * @param {(event: any) => unknown} handler  returns `CONSUME` to keep an event from later handlers and from the chat
@@ -410,7 +416,15 @@ export class RealtimeCall {
 
   /** The raw events of both directions; `String(call.trace)` is a file of JSON lines. */
   get trace() { return this.#trace; }
-  /** What was said, as the pure parts know it. */
+  /** What was said: `messages`, `onChange`, own messages among them (`add`). */
+  get chat() { return this.#conversation.chat; }
+  /** Who speaks now, and whose turn it is. */
+  get activity() { return this.#conversation.activity; }
+  /** How long each answer took, step by step. */
+  get turns() { return this.#conversation.turns; }
+  /** Tokens used, and what they cost. */
+  get usage() { return this.#conversation.usage; }
+  /** All of what the pure parts know. */
   get conversation() { return this.#conversation; }
 
   // ── inside: events ────────────────────────────────────────────────────────────────────────────────────────────
@@ -424,7 +438,7 @@ export class RealtimeCall {
       if (next === null) return;
       event = next ?? event;
     }
-    const at = performance.now();
+    const at = now();
     switch (event.type) {
       case "session.created":
         this.#othersTools = event.session?.tools ?? [];
@@ -436,7 +450,7 @@ export class RealtimeCall {
         break;
       case "input_audio_buffer.speech_started":
         this.#isSpeaking = true;
-        this.#lastWanted = at;
+        this.#lastWanted = performance.now();
         break;
       case "input_audio_buffer.speech_stopped":
       case "input_audio_buffer.cleared":
@@ -460,8 +474,32 @@ export class RealtimeCall {
     }
     this.#tools.hear(event);
     if (this.#handlers.wants(`server.${event.type}`)) this.#handlers.tell({ type: `server.${event.type}`, event, at });
-    for (const friendly of this.#conversation.receive(event, at)) this.#tell(friendly);
+    for (const friendly of this.#conversation.receive(event, at)) if (friendly.type === "assistant.audio_started") this.#listenForSound();
     this.#send(this.#outbox.hear(event));
+    this.#lookAtActivity();
+  }
+
+  #lookAtActivity() {
+    const { phase } = this.#conversation.activity;
+    if (phase === this.#phase) return;
+    this.#phase = phase;
+    this.#tell({ type: "activity.changed", ...this.#conversation.activity.now });
+  }
+
+  /** The server says when it sends sound; when it is heard can only be heard. */
+  #listenForSound() {
+    const { playing } = this.#conversation.router.playout;
+    const listening = setInterval(() => {
+      const isHeard = this.#meters.output.level > AUDIBLE;
+      if (isHeard) this.#conversation.sounded(now());
+      if (isHeard || this.#conversation.router.playout.playing !== playing) clearInterval(listening);
+    }, LISTEN_EVERY_MS);
+  }
+
+  /** What the connection and its lines send by themselves. @param {any} event */
+  #ownSent(event) {
+    this.#trace.add("out", event);
+    this.#conversation.sent(event, now());
   }
 
   /** @param {any[]} events @returns {boolean} */
@@ -487,9 +525,10 @@ export class RealtimeCall {
 
   /** @param {any} event */
   #showSent(event) {
-    const at = performance.now();
+    const at = now();
     if (this.#handlers.wants(`client.${event.type}`)) this.#handlers.tell({ type: `client.${event.type}`, event, at });
-    for (const friendly of this.#conversation.sent(event, at)) this.#tell(friendly);
+    this.#conversation.sent(event, at);
+    this.#lookAtActivity();
   }
 
   /** @param {{type: string, [field: string]: any}} event */
@@ -534,6 +573,11 @@ export class RealtimeCall {
 
   // ── inside: session ───────────────────────────────────────────────────────────────────────────────────────────
 
+  /** What a new session is told: without what is still to be said in it. */
+  #past() {
+    return this.#conversation.record.items(this.#tools.running).filter((item) => !this.#pending.has(item.id));
+  }
+
   /** What a new session is asked to be. */
   #sessionWanted() {
     if (this.#asked === null && this.#tools.isEmpty) return null;
@@ -573,7 +617,8 @@ export class RealtimeCall {
       clearInterval(this.#sampling);
       for (const update of this.#updates.splice(0)) update.settle(update.asked);
       this.#isSpeaking = false;
-      for (const friendly of this.#conversation.disconnected(performance.now())) this.#tell(friendly);
+      this.#conversation.disconnected(now());
+      this.#lookAtActivity();
     }
     if (state === "disconnected" || state === "error") {
       this.#leave.abort();
@@ -582,7 +627,10 @@ export class RealtimeCall {
       this.#meters.input.listenTo(null);
       this.#meters.output.listenTo(null);
       this.#speaker.setStream(null);
-      for (const id of this.#pending.keys()) this.#tell({ type: "message.unsent", item_id: id, problem: problem ?? { kind: "aborted" } });
+      for (const [id, { item }] of this.#pending) {
+        this.#conversation.notSent({ type: "conversation.item.create", item }, "", now());
+        this.#tell({ type: "message.unsent", item_id: id, problem: problem ?? { kind: "aborted" } });
+      }
       this.#pending.clear();
     }
     this.#tell({ type: "connection.changed", state, problem, transport: this.transport });
@@ -620,6 +668,7 @@ export class RealtimeCall {
   }
 
   async #sample() {
+    if (this.#conversation.tick(now())) this.#lookAtActivity();
     const sample = { at: performance.now(), ...(await this.stats()) };
     this.#samples = [...this.#samples, sample].slice(-MOST_SAMPLES);
   }
@@ -637,4 +686,9 @@ export class RealtimeCall {
       if (this.#handlers.wants("devices.changed")) this.#tell({ type: "devices.changed", ...(await listDevices()) });
     }, { signal });
   }
+}
+
+/** Milliseconds since 1970 that never go back. */
+function now() {
+  return performance.timeOrigin + performance.now();
 }
