@@ -33,7 +33,8 @@ def test_patterns_choose_what_a_handler_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "hint"), [("user:completed", "user.completed"), ("user.complete", "user.completed"), ("nobody.*", "nobody")]
+    ("pattern", "hint"),
+    [("user:completed", "user.completed"), ("user.complete", "user.completed"), ("nobody.*", "nobody")],
 )
 def test_a_pattern_that_fits_nothing_is_refused_with_what_was_meant(pattern: str, hint: str) -> None:
     with pytest.raises(ConfigurationError, match=hint):

@@ -146,18 +146,23 @@ class Order:
         followers: dict[str | None, list[tuple[int, str]]] = {}
         for item_id, placed in self._placed.items():
             followers.setdefault(self._stands_after(item_id, placed), []).append((placed.arrival, item_id))
-        order: list[str] = []
-        seen: set[str] = set()
-        ahead = [item_id for _, item_id in sorted(followers.get(None, ()))]
-        while ahead:
-            item_id = ahead.pop()
-            if item_id in seen:
-                continue
-            seen.add(item_id)
-            order.append(item_id)
-            ahead += [follower for _, follower in sorted(followers.get(item_id, ()))]
-        # A server that names a ring of predecessors must not make words vanish.
-        order += [item_id for item_id in self._placed if item_id not in seen]
-        changed = order != self.ids
-        self.ids = order
+        order: dict[str, None] = {}
+        _walk([item_id for _, item_id in sorted(followers.get(None, ()))], followers, order)
+        if len(order) < len(self._placed):
+            # A ring of predecessors must not make words vanish: it begins where nobody named one, or anywhere.
+            left = [item_id for item_id in self._placed if item_id not in order]
+            for item_id in sorted(left, key=lambda one: self._placed[one].previous is not UNSET):
+                _walk([item_id], followers, order)
+        ids = list(order)
+        changed = ids != self.ids
+        self.ids = ids
         return changed
+
+
+def _walk(ahead: list[str], followers: dict[str | None, list[tuple[int, str]]], order: dict[str, None]) -> None:
+    """Depth first from the last of `ahead`, through what follows each, into `order`."""
+    while ahead:
+        item_id = ahead.pop()
+        if item_id not in order:
+            order[item_id] = None
+            ahead += [follower for _, follower in sorted(followers.get(item_id, ()))]
