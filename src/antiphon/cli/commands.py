@@ -8,9 +8,14 @@ from urllib.parse import urlsplit
 import click
 
 from antiphon import __version__
+from antiphon.cli.completion import completion
 from antiphon.cli.configured import ConfiguredCommand, applied_settings, table
+from antiphon.cli.devices import devices
+from antiphon.cli.doctor.command import doctor_command
+from antiphon.cli.exits import CODES, Commands
 from antiphon.cli.logs import LEVELS
 from antiphon.cli.reach_options import reach_options
+from antiphon.cli.talk.command import talk
 from antiphon.cli.upstream_options import SECRET_SETTINGS, upstream_options
 
 
@@ -40,7 +45,9 @@ def _server_url(_ctx: click.Context, _param: click.Parameter, value: str | None)
     return value
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}, epilog=CODES
+)
 @click.version_option(__version__, prog_name="antiphon")
 def main() -> None:
     """Antiphon: the Realtime voice stack in Python."""
@@ -275,3 +282,7 @@ def _show_config(**_options: object) -> None:
 
 
 main.add_command(ConfiguredCommand("config", params=serve.params, callback=_show_config, help=_show_config.__doc__))
+main.add_command(doctor_command(serve))
+main.add_command(talk)
+main.add_command(devices)
+main.add_command(completion)

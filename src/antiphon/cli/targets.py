@@ -14,10 +14,11 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import click
 
+from antiphon.cli.upstream_options import SHOWN_DEFAULT_MODEL
 from antiphon.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from antiphon.client import Transport
+    from antiphon.client import RealtimeClient, Transport
 
 DEFAULT_URL = "http://127.0.0.1:3000"
 """Where `antiphon serve` listens unless it is told otherwise."""
@@ -159,6 +160,53 @@ def transport_to(target: Target) -> Transport:
         token=None if target.key else EntraToken(),
         api_version=target.api_version,
     ).connect()
+
+
+def client_of(target: Target, **more: Any) -> RealtimeClient:
+    """A client of it, not connected. more: as `RealtimeClient` takes it. Raises ConfigurationError."""
+    from antiphon.client import RealtimeClient  # noqa: PLC0415 - heavy; --help does not need it
+
+    match target.kind:
+        case "azure":
+            token = None
+            if not target.key:
+                from antiphon.upstream import EntraToken  # noqa: PLC0415 - heavy
+
+                token = EntraToken()
+            return RealtimeClient.azure(
+                target.url,
+                deployment=target.deployment or "",
+                api_version=target.api_version,
+                api_key=target.key,
+                token_provider=token,
+                **more,
+            )
+        case "openai":
+            return RealtimeClient(target.url, api_key=target.key, model=target.model or SHOWN_DEFAULT_MODEL, **more)
+    return RealtimeClient(target.url, api_key=target.key, model=target.model, **more)
+
+
+def explained(error: BaseException, target: Target) -> str:
+    """What went wrong with calling it, and what to do, for people."""
+    from antiphon.client import ConnectError, UnauthorizedError  # noqa: PLC0415 - heavy
+
+    if isinstance(error, UnauthorizedError):
+        advice = {
+            "openai": "Make a key at platform.openai.com/api-keys and set OPENAI_API_KEY to it.",
+            "azure": "Check AZURE_OPENAI_API_KEY and AZURE_OPENAI_ENDPOINT.",
+            "server": "Give the token that it printed at its start: --token, or ?token= in its address.",
+        }
+        return f"{ended(str(error))} {advice[target.kind]}"
+    if type(error) is ConnectError and target.is_local:
+        other = "" if target.named else " Or name another one: antiphon talk URL."
+        return f"No server answers at {target.shown}. Start one with `antiphon serve`.{other}"
+    return ended(str(error) or type(error).__name__)
+
+
+def ended(text: str) -> str:
+    """A sentence with its full stop."""
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else f"{text}."
 
 
 _OPTIONS = [
