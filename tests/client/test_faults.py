@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
@@ -21,13 +21,17 @@ from antiphon.client.continuity import RolloverSettings
 from antiphon.client.lifecycle import ConnectionState
 from antiphon.client.trace import TraceWriter, read_trace, replay
 from antiphon.engine import Engine, Stages
-from antiphon.protocol import RealtimeSession
+from antiphon.protocol import AudioConfig, AudioInput, InputTranscription, RealtimeSession
 from dark_relay import dark_relay
 from engine_bench import Detector, Recognizer, Voice
 from live_server import live_app, live_server
+from session_rig import loud, quiet
 from survival_rig import LINES, States, counting_engine, lines_of
 
 TEXT = RealtimeSession(output_modalities=["text"])
+HEARD = RealtimeSession(
+    output_modalities=["text"], audio=AudioConfig(input=AudioInput(transcription=InputTranscription(model="whisper-1")))
+)
 QUICK = Patience(within_s=20.0, first_wait_s=0.05, last_wait_s=0.3)
 SETTINGS = ClientSettings(
     connect=QUICK,
@@ -178,8 +182,13 @@ async def _is_there(process: asyncio.subprocess.Process, port: int) -> None:
 # ── the session's cap ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("kind", ["websocket", "webrtc"])
 @pytest.mark.parametrize("rolls_over", [True, False])
-async def test_a_session_at_its_cap_is_followed_by_another_one(rolls_over: bool) -> None:
+async def test_a_session_at_its_cap_is_followed_by_another_one(
+    rolls_over: bool, kind: Literal["websocket", "webrtc"]
+) -> None:
+    if kind == "webrtc":
+        pytest.importorskip("aiortc", reason="WebRTC is not installed: antiphon[rtc] has it")
     states, renewed, sessions = States(), [], []
     settings = ClientSettings(
         reconnect=QUICK,
@@ -195,6 +204,7 @@ async def test_a_session_at_its_cap_is_followed_by_another_one(rolls_over: bool)
         live_server(counting_engine(max_session_s=2.0)) as server,
         RealtimeClient(
             server.base_url,
+            transport=kind,
             session=TEXT,
             settings=settings,
             on_state=states,
@@ -209,6 +219,51 @@ async def test_a_session_at_its_cap_is_followed_by_another_one(rolls_over: bool)
         assert lines_of(call) == LINES
         assert len(sessions) == 2
         assert (ConnectionState.RECONNECTING in states.all) is not rolls_over
+
+
+@pytest.mark.parametrize("kind", ["websocket", "webrtc"])
+async def test_the_microphone_goes_on_into_the_new_session(kind: Literal["websocket", "webrtc"]) -> None:
+    if kind == "webrtc":
+        pytest.importorskip("aiortc", reason="WebRTC is not installed: antiphon[rtc] has it")
+    speak, states, renewed = asyncio.Event(), States(), []
+
+    async def microphone() -> AsyncIterator[bytes]:
+        while True:
+            await speak.wait()
+            for block in [loud(20)] * 30 + [quiet(20)] * 50:
+                yield block
+            speak.clear()
+
+    def note(replayed: int) -> None:
+        renewed.append(replayed)
+        states.changed.set()
+
+    settings = ClientSettings(reconnect=QUICK, rollover=RolloverSettings(seek_s=0.8, force_s=0.2))
+    async with (
+        live_server(counting_engine(max_session_s=6.0)) as server,
+        RealtimeClient(
+            server.base_url,
+            transport=kind,
+            session=HEARD,
+            settings=settings,
+            microphone=microphone(),
+            on_state=states,
+            on_reconnected=note,
+        ) as call,
+    ):
+        call.on("assistant.completed", lambda _event: states.changed.set())
+        speak.set()
+        await states.until(lambda: len(call.chat.messages) == 2 and not speak.is_set())
+        await states.until(lambda: renewed)
+        speak.set()
+        await states.until(lambda: len(lines_of(call)) == 4 and lines_of(call)[-1].endswith("."))
+        assert lines_of(call) == [
+            "user: hello there",
+            "assistant: You said hello there, your word 1.",
+            "user: hello there",
+            "assistant: You said hello there, your word 2.",
+        ]
+        assert ConnectionState.RECONNECTING not in states.all
 
 
 # ── refusals ─────────────────────────────────────────────────────────────────────────────────────────────────────────
