@@ -28,7 +28,7 @@ STEPS = ("recognized", "response", "first_delta", "first_audio", "heard", "done"
 
 
 class ToolTime(Struct, frozen=True, kw_only=True):
-    """How long a tool ran. ended_at: None while it does."""
+    """How long a tool ran. started_at: when its arguments were complete. ended_at: None while it runs."""
 
     call_id: str
     name: str
@@ -88,6 +88,7 @@ class Turns:
             friendly.UserMessage,
             friendly.UserCompleted,
             friendly.ToolCallStarted,
+            friendly.ToolCallDone,
             friendly.ToolOutput,
             friendly.SessionCreated,
             friendly.SessionUpdated,
@@ -147,8 +148,10 @@ class Turns:
                 self._mark(response_id, "done_at", now_ms, is_last=True)
             case friendly.AssistantInterrupted(response_id=response_id):
                 self._change(self._of_response.get(response_id), is_interrupted=True)
+            case friendly.ToolCallDone(call_id=call_id):
+                self._change_tool(call_id, started_at=now_ms)
             case friendly.ToolOutput(call_id=call_id):
-                self._tool_ended(call_id, now_ms)
+                self._change_tool(call_id, ended_at=now_ms)
             case friendly.SessionCreated(session=session) | friendly.SessionUpdated(session=session):
                 self._silence_ms = _silence_of(session)
 
@@ -204,14 +207,12 @@ class Turns:
             tool = ToolTime(call_id=event.call_id, name=event.name, started_at=now_ms)
             self._change(number, tools=(*turn.tools, tool))
 
-    def _tool_ended(self, call_id: str, now_ms: float) -> None:
+    def _change_tool(self, call_id: str, **news: float) -> None:
         turn = self.last
         if turn is None or not turn.tools:
             return
         tools = tuple(
-            msgspec.structs.replace(tool, ended_at=now_ms)
-            if tool.call_id == call_id and tool.ended_at is None
-            else tool
+            msgspec.structs.replace(tool, **news) if tool.call_id == call_id and tool.ended_at is None else tool
             for tool in turn.tools
         )
         self._change(self._numbers - 1, tools=tools)
