@@ -30,7 +30,9 @@ const root = document.documentElement;
 let dropped = 0;
 let tab = "events";
 /** @type {Row|null} */ let chosen = null;
+/** @type {Map<string, HTMLLIElement>} */ const callItems = new Map();
 let isDrawDue = false;
+let drawnTurns = "";
 
 const log = new LogView(byId("log"), byId("log-space"), choose, () => setFollowing(false));
 const sound = new SoundView(() => drawDetail());
@@ -94,20 +96,34 @@ function remember() {
 function drawCalls() {
   byId("calls-count").textContent = calls.length ? String(calls.length) : "";
   byId("no-calls").hidden = calls.length > 0;
-  byId("calls").replaceChildren(...calls.map((call) => {
-    const item = document.createElement("li");
-    const button = document.createElement("button");
-    button.type = "button";
-    button.dataset.call = call.id;
-    button.dataset.live = String(call.ended_at === null);
+  const items = calls.map((call) => {
+    const item = callItems.get(call.id) ?? callItem(call.id);
+    const [button] = item.children;
     if (call.id === looked) button.setAttribute("aria-current", "true");
-    const began = new Date(call.began_at * 1000);
-    const facts = `${KINDS[call.kind] ?? call.kind} · ${call.events} events · ${call.ended_at === null ? "live" : seconds((call.ended_at - call.began_at) * 1000)}`;
-    button.append(span("call-time figures", began.toLocaleTimeString()), span("call-name", call.id), span("call-facts", facts));
-    button.addEventListener("click", () => lookAt(call.id));
-    item.append(button);
+    else button.removeAttribute("aria-current");
+    /** @type {HTMLElement} */ (button).dataset.live = String(call.ended_at === null);
+    const [name, time, facts] = button.children;
+    name.textContent = call.id;
+    time.textContent = new Date(call.began_at * 1000).toLocaleTimeString();
+    facts.textContent = `${KINDS[call.kind] ?? call.kind} · ${call.events} events · ${call.ended_at === null ? "live" : seconds((call.ended_at - call.began_at) * 1000)}`;
     return item;
-  }));
+  });
+  for (const id of callItems.keys()) if (!calls.some((call) => call.id === id)) callItems.delete(id);
+  const list = byId("calls");
+  // Only where the list has changed: a button that is replaced while it is pressed is a dead one.
+  if (items.length !== list.children.length || items.some((item, index) => item !== list.children[index])) list.replaceChildren(...items);
+}
+
+/** @param {string} id */
+function callItem(id) {
+  const item = document.createElement("li");
+  const button = document.createElement("button");
+  button.type = "button";
+  button.append(span("call-name", ""), span("call-time figures", ""), span("call-facts", ""));
+  button.addEventListener("click", () => lookAt(id));
+  item.append(button);
+  callItems.set(id, item);
+  return item;
 }
 
 function drawHead() {
@@ -139,7 +155,7 @@ function draw() {
   const { asked, applied, updates } = sessionsOf(entries);
   const fields = fieldsOf(asked, applied);
   const off = fields.filter((field) => field.verdict === "differs" || field.verdict === "ignored");
-  byId("tab-session-count").textContent = off.length ? String(off.length) : "";
+  byId("tab-session-count").textContent = off.length ? `≠ ${off.length}` : "";
   if (tab === "events") {
     log.show(rows);
     byId("log-empty").hidden = rows.length > 0;
@@ -148,7 +164,9 @@ function draw() {
   } else if (tab === "turns") {
     byId("no-turns").hidden = turns.length > 0;
     byId("turns-legend").hidden = turns.length === 0;
-    drawTurns(byId("turns"), turns);
+    const told = JSON.stringify(turns);
+    if (told !== drawnTurns) drawTurns(byId("turns"), turns); // what is selected in them stays so
+    drawnTurns = told;
   } else {
     drawSession(byId("session-rows"), byId("differences").checked ? off : fields);
     const count = off.length === 1 ? "1 field differs" : `${off.length} fields differ`;

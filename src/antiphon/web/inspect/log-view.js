@@ -16,6 +16,7 @@ export class LogView {
   /** @type {(row: Row|null) => void} */ #onChosen;
   /** @type {() => void} */ #onLeftEnd;
   #isFollowing = true;
+  #endTop = 0;
   #isDue = false;
 
   /**
@@ -28,12 +29,15 @@ export class LogView {
     this.#onChosen = onChosen;
     this.#onLeftEnd = onLeftEnd;
     box.addEventListener("scroll", () => {
-      if (this.#isFollowing && !this.#isAtEnd) this.#onLeftEnd();
+      // Up by hand; that more rows have come moves nothing.
+      if (this.#isFollowing && box.scrollTop < this.#endTop - 4) this.#onLeftEnd();
       this.drawSoon();
     }, { passive: true });
     box.addEventListener("click", (event) => {
-      const row = /** @type {HTMLElement} */ (event.target).closest(".row");
-      if (row) this.choose(Number(/** @type {HTMLElement} */ (row).dataset.index));
+      // By place: the row that was pressed may have been drawn anew meanwhile.
+      const y = event.clientY - box.getBoundingClientRect().top + box.scrollTop;
+      const index = Math.floor(y / this.#height);
+      if (index < this.#rows.length) this.choose(index);
     });
     box.addEventListener("keydown", (event) => this.#onKey(event));
     new ResizeObserver(() => this.drawSoon()).observe(box);
@@ -43,12 +47,9 @@ export class LogView {
     return parseFloat(getComputedStyle(this.#box).getPropertyValue("--row")) || 30;
   }
 
-  get #isAtEnd() {
-    return this.#box.scrollTop + this.#box.clientHeight >= this.#box.scrollHeight - this.#height;
-  }
-
   /** @param {Row[]} rows */
   show(rows) {
+    if (rows.length < this.#rows.length) this.#endTop = 0; // fewer rows scroll up by themselves
     this.#rows = rows;
     if (this.#chosen && !rows.includes(this.#chosen)) {
       const number = this.#chosen.entries[0].number;
@@ -61,6 +62,7 @@ export class LogView {
   /** @param {boolean} isFollowing */
   follow(isFollowing) {
     this.#isFollowing = isFollowing;
+    this.#endTop = 0;
     this.drawSoon();
   }
 
@@ -104,7 +106,10 @@ export class LogView {
   #draw() {
     const height = this.#height;
     this.#space.style.height = `${this.#rows.length * height}px`;
-    if (this.#isFollowing) this.#box.scrollTop = this.#box.scrollHeight;
+    if (this.#isFollowing) {
+      this.#box.scrollTop = this.#box.scrollHeight;
+      this.#endTop = this.#box.scrollTop;
+    }
     const first = Math.max(0, Math.floor(this.#box.scrollTop / height) - MARGIN);
     const last = Math.min(this.#rows.length, Math.ceil((this.#box.scrollTop + this.#box.clientHeight) / height) + MARGIN);
     const drawn = [];

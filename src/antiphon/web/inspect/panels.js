@@ -67,7 +67,8 @@ export function drawSession(body, fields) {
     row.dataset.verdict = field.verdict;
     const name = document.createElement("th");
     name.scope = "row";
-    name.append(field.path);
+    // A long path breaks between its words.
+    for (const word of field.path.split(/(?<=[._[])/)) name.append(word, document.createElement("wbr"));
     if (VERDICTS[field.verdict] && field.verdict !== "same") name.append(element("span", "verdict", VERDICTS[field.verdict]));
     row.append(name, value(field.asked), value(field.applied));
     return row;
