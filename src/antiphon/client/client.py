@@ -68,7 +68,7 @@ class RealtimeClient(Listening, Reading):
     How. transport: "websocket", "webrtc", "auto", or a transport of your own. Where WebRTC finds no way for its media,
     the call is made over a WebSocket and `on_fault` is told; fallback=False raises NoMediaPathError instead. rtc: ICE
     servers and the rest. microphone: what the user says, a source of 24 kHz int16 mono; speaker: where the assistant
-    is heard. Both are the call's, which closes them; both can come later.
+    is heard. Both are the call's, which closes them; both can come later, and for another call they come anew.
 
     What for. agent: its session is set up and its tools are run here; without one, function calls are the app's.
     session: more settings; the agent's win. setup: "always" sends them, "if_different" only when the server's session
@@ -319,7 +319,8 @@ class RealtimeClient(Listening, Reading):
         call = seat.call = OngoingCall(
             Plan(
                 transport=transport,
-                another=self._opening,
+                # A new session has to be told what was said: a client that does not know that goes on with none.
+                another=None if seat.conversation is None else self._opening,
                 attached=self._context.call_id is not None,
                 settings=self._settings,
                 agent=self._agent,
@@ -364,6 +365,7 @@ class RealtimeClient(Listening, Reading):
         if connecting is not None:
             connecting.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
+        self._microphone = None
         await seat.aclose()
         if call is not None:
             await call.aclose(code, reason)

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
-from antiphon.audio import SILENCE_DBFS, rms_dbfs
-from antiphon.client.audio import AudioSink, AudioSource
+from antiphon.client.audio import AudioSink, AudioSource, Levels, measure
 from antiphon.client.lifecycle import FaultListener, Stage, StateListener
 from antiphon.client.seat import Seated
 from antiphon.client.subscribing import Subscription
 from antiphon.errors import LocalProtocolError
 
 if TYPE_CHECKING:
-    from antiphon.conversation import Chat, Conversation
+    from antiphon.conversation import Chat, Conversation, MicrophoneActivity, SpeechActivity, Turns, UsageMeter
+
+
+class CallLevels(NamedTuple):
+    """How loud both sides of a call are."""
+
+    user: Levels
+    assistant: Levels
+
 
 AnyHandler = TypeVar("AnyHandler", bound=Callable[[Any], Any])
 
@@ -37,6 +44,26 @@ class Listening(Seated):
     def chat(self) -> Chat:
         """The messages of the conversation."""
         return self.conversation.chat
+
+    @property
+    def activity(self) -> SpeechActivity:
+        """Who speaks now."""
+        return self.conversation.activity
+
+    @property
+    def microphone_activity(self) -> MicrophoneActivity:
+        """Whether somebody speaks into the microphone, by its level, by the server, or by both."""
+        return self.conversation.microphone
+
+    @property
+    def turns(self) -> Turns:
+        """The turns taken, and how long each step of them took."""
+        return self.conversation.turns
+
+    @property
+    def usage(self) -> UsageMeter:
+        """Tokens used, and what they cost."""
+        return self.conversation.usage
 
     # ── listening ─────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -110,10 +137,11 @@ class Listening(Seated):
         self._seat.speaking.set_on(on)
 
     @property
-    def levels(self) -> tuple[float, float]:
-        """How loud the user and the assistant are, in dBFS, from their latest blocks; -100 for silence."""
-        return _level(self._seat.capturing.last_block), _level(self._seat.speaking.last_block)
+    def heard(self) -> tuple[str, int] | None:
+        """The item that is being heard, and how many milliseconds of it; None while nothing is, or nobody counts."""
+        return self._seat.speaking.heard
 
-
-def _level(block: bytes) -> float:
-    return rms_dbfs(block[: len(block) & ~1]) if block else SILENCE_DBFS
+    @property
+    def levels(self) -> CallLevels:
+        """How loud the user and the assistant are now, from their latest blocks."""
+        return CallLevels(measure(self._seat.capturing.last_block), measure(self._seat.speaking.last_block))

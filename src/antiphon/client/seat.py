@@ -184,7 +184,7 @@ class ClientSeat:
         if self.conversation is not None:
             self.conversation.disconnected(self._now())
 
-    def remembered(self, open_calls: set[str]) -> list[Item]:
+    def remembered(self, open_calls: set[str] | None) -> list[Item]:
         return [] if self.conversation is None else self.conversation.record.items(open_calls)
 
     def over(self, error: ClosedError) -> None:
@@ -216,6 +216,8 @@ class ClientSeat:
     async def use_microphone(self, source: AudioSource | AsyncIterator[bytes] | None) -> None:
         """Speak through another source, or through none."""
         before = self.capturing.source
+        if source is None and before is None:
+            return
         self._granted = False
         await self.capturing.use(source)
         if self.conversation is not None:
@@ -297,6 +299,7 @@ class ClientSeat:
         heard = self.speaking.heard
         truncation = self.speaking.interrupt(call.view, call.view.active_responses)
         if self.conversation is not None and heard is not None:
+            call.connection.note("flushed")
             self.conversation.flushed(self._now())
         if truncation is not None:
             call.put(truncation)
@@ -316,16 +319,21 @@ class ClientSeat:
         if self.conversation is None:
             return
         for item_id, played_ms in self.speaking.progress():
+            if self.call is not None:
+                self.call.connection.note("played", item_id=item_id, played_ms=round(played_ms))
             self.conversation.played(item_id, played_ms, self._now())
 
     # ── tasks ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def aclose(self) -> None:
-        """The client hangs up: handlers that still run are cancelled and waited for; the microphone is closed."""
+        """The client hangs up: handlers that still run are cancelled and waited for, microphone and speaker closed."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        await self.capturing.use(None)
+        await self.use_microphone(None)
+        sink = self.speaking.use(None)
+        if sink is not None:
+            await sink.aclose()
         current = asyncio.current_task()
         tasks = [task for task in self._tasks if task is not current]
         for task in tasks:

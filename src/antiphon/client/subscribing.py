@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     from antiphon.conversation import FriendlyEvent, Handlers
 
 
 class Subscription:
-    """Events of some patterns, waiting to be read. Iterate over it, as `async for`; it ends when the call does."""
+    """Events of some patterns, waiting to be read: iterate over it, as often as one likes.
+
+    It ends when the client hangs up, or with `close`.
+    """
 
     def __init__(self, handlers: Handlers, patterns: tuple[str, ...], most: int) -> None:
         self._waiting: deque[FriendlyEvent] = deque()
@@ -31,17 +34,16 @@ class Subscription:
         self._closed = True
         self._changed.set()
 
-    async def __aiter__(self) -> AsyncIterator[FriendlyEvent]:
-        try:
-            while True:
-                while not self._waiting:
-                    if self._closed:
-                        return
-                    self._changed.clear()
-                    await self._changed.wait()
-                yield self._waiting.popleft()
-        finally:
-            self.close()
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> FriendlyEvent:
+        while not self._waiting:
+            if self._closed:
+                raise StopAsyncIteration
+            self._changed.clear()
+            await self._changed.wait()
+        return self._waiting.popleft()
 
     def _put(self, event: FriendlyEvent) -> None:
         if event is self._newest:

@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import IO, Any, Literal
+from typing import IO, TYPE_CHECKING, Any, Literal, Self
 
 import msgspec
 
 from antiphon.client.errors import ClientError
-from antiphon.conversation import Conversation
 from antiphon.protocol import decode_event, decode_server_event
+
+if TYPE_CHECKING:
+    from antiphon.conversation import Conversation
 
 FORMAT = 1
 MOST_BYTES = 64 * 1024 * 1024
@@ -131,6 +133,12 @@ class TraceWriter:
                 "audio": keep_audio,
             }
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
 
     def hide(self, secret: str) -> None:
         """One more word that must not be written."""
@@ -306,7 +314,9 @@ def replay(trace: Trace, conversation: Conversation | None = None) -> Conversati
 
     conversation: one of your own, with handlers or other settings; a new one otherwise.
     """
-    told = Conversation() if conversation is None else conversation
+    from antiphon.conversation import Conversation as New  # noqa: PLC0415 - writing a trace needs none
+
+    told = New() if conversation is None else conversation
     for entry in trace.entries:
         now_ms = trace.started_ms + entry.t_ms
         kind = entry.event.get("type")

@@ -17,7 +17,7 @@ from antiphon.upstream.interface import (
     Upstream,
     UpstreamDescription,
 )
-from antiphon.upstream.local import LocalUpstream, beside
+from antiphon.upstream.local import LocalUpstream, beside, open_engine_call
 from antiphon.upstream.openai import OPENAI_BASE_URL, OPENAI_MAX_SESSION_MINUTES, OpenAIUpstream
 from antiphon.upstream.requests import UpstreamSettings
 from antiphon.upstream.url import open_url_upstream
@@ -44,6 +44,7 @@ __all__ = [
     "UpstreamTimeout",
     "UpstreamUnreachable",
     "beside",
+    "open_engine_call",
     "open_url_upstream",
     "scrub",
 ]

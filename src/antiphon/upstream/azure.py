@@ -15,11 +15,11 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
-from antiphon.client import Transport, WebSocketTransport
+from antiphon.client import TranslatedTransport, Transport, WebSocketTransport
 from antiphon.errors import ConfigurationError
 from antiphon.protocol import SessionConfig
 from antiphon.protocol.dialects import Dialect
-from antiphon.upstream.connections import RenewedTransport, TranslatedTransport
+from antiphon.upstream.connections import RenewedTransport
 from antiphon.upstream.errors import UpstreamError
 from antiphon.upstream.interface import CreatedCall, MintedSecret, UpstreamDescription
 from antiphon.upstream.openai import (

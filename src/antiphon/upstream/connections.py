@@ -1,16 +1,11 @@
-"""Transports around a WebSocket transport: one that is authorised anew each time, one that speaks another dialect."""
+"""A transport around another one, which is made, and authorised, anew each time."""
 
 from __future__ import annotations
 
-import logging
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 from antiphon.client import ClosedError, ConnectError, Transport
-from antiphon.protocol.dialects import Dialect, frame_from_ga, frame_to_ga, translator_for_upstream
 from antiphon.upstream.errors import UpstreamError
-
-logger = logging.getLogger("antiphon.upstream")
 
 
 class RenewedTransport:
@@ -51,40 +46,3 @@ class RenewedTransport:
         if self._inner is None:
             raise ClosedError(1006, "it was never opened")
         return self._inner
-
-
-class TranslatedTransport:
-    """GA on this side, an upstream's dialect on the other. One reader, one writer.
-
-    The translator remembers what one connection has said, so that each connection gets a new one.
-    """
-
-    def __init__(self, inner: Transport, dialect: Dialect) -> None:
-        self._inner = inner
-        self._dialect = dialect
-        self._translator = translator_for_upstream(dialect)
-        self._waiting: deque[str | bytes] = deque()
-
-    @property
-    def media(self) -> bool:
-        return self._inner.media
-
-    async def connect(self) -> None:
-        await self._inner.connect()
-        self._translator = translator_for_upstream(self._dialect)
-        self._waiting.clear()
-
-    async def send(self, data: str) -> None:
-        translated = frame_from_ga(self._translator, data)
-        for dropped in translated.dropped:
-            logger.warning("the upstream's dialect has no place for %s: %s", dropped.param, dropped.why)
-        for frame in translated.frames:
-            await self._inner.send(frame if isinstance(frame, str) else frame.decode())
-
-    async def receive(self) -> str | bytes:
-        while not self._waiting:
-            self._waiting.extend(frame_to_ga(self._translator, await self._inner.receive()).frames)
-        return self._waiting.popleft()
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        await self._inner.close(code, reason)

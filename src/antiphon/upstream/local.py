@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from antiphon.client import ClosedError, ConnectError, Transport
@@ -188,3 +189,17 @@ class LocalUpstream:
 def beside(attach: Callable[[Link], Attachment], *, media: bool) -> Transport:
     """The sideband of a running call in this process. attach: the call's own. media: whether it is a WebRTC call."""
     return LinkedTransport(attach, media=media)
+
+
+@asynccontextmanager
+async def open_engine_call(engine: Engine, *, model: str | None = None) -> AsyncIterator[Transport]:
+    """A transport to an engine of one's own, without a server or a port: `RealtimeClient(transport=…)`.
+
+    engine: one that was not started; it is started here, and ended with the block. Each connection is a new call.
+    """
+    upstream = LocalUpstream(engine)
+    await upstream.start()
+    try:
+        yield upstream.connect(model=model)
+    finally:
+        await upstream.aclose()
