@@ -298,7 +298,7 @@ class Connection:
                 if wait is None or patience is None or waited + (at_least or 0.0) > patience.within_s:
                     raise
                 wait = max(wait, at_least or 0.0)
-                self._note("connect_refused", attempt=attempt, wait_s=wait, why=str(error))
+                self.note("connect_refused", attempt=attempt, wait_s=wait, why=str(error))
             await asyncio.sleep(wait)
 
     async def _reattached(self, closed: ClosedError) -> bool:
@@ -310,7 +310,7 @@ class Connection:
         self.outbox.leave()
         self._owner.on_lost()
         logger.warning("the sideband was lost (close code %d): attaching again", closed.code)
-        self._note("sideband_lost", code=closed.code)
+        self.note("sideband_lost", code=closed.code)
         try:
             await self._connect(patience, worth_reattaching)
         except ConnectError as error:
@@ -325,7 +325,7 @@ class Connection:
     def _lost(self, closed: ClosedError) -> None:
         if self.closed is not None:
             return
-        self._note("lost", code=closed.code, reason=closed.reason)
+        self.note("lost", code=closed.code, reason=closed.reason)
         self._line.lost(closed, asyncio.get_running_loop().time())
         self._carry_out()
 
@@ -338,12 +338,12 @@ class Connection:
                     self._own(self._transport.close(NORMAL_CLOSE, "another connection follows"), "client-drop")
                 case Wait(attempt, wait_s, why):
                     logger.warning("there is no connection; attempt %d follows in %.1f s: %s", attempt, wait_s, why)
-                    self._note("reconnecting", attempt=attempt, wait_s=round(wait_s, 3), why=str(why))
+                    self.note("reconnecting", attempt=attempt, wait_s=round(wait_s, 3), why=str(why))
                     self._leave()
                     self._owner.on_waiting(attempt, wait_s, why)
                 case Attempt(number):
                     if number == 0:
-                        self._note("rollover")
+                        self.note("rollover")
                     self._attempt_task = self._own(self._attempt(number), "client-attempt")
                 case GiveUp(error):
                     self._end(error)
@@ -368,7 +368,7 @@ class Connection:
 
     def _gone(self) -> None:
         """The session is gone, and with it all that was under way there."""
-        self._note("session_gone")
+        self.note("session_gone")
         self._owner.on_lost()
 
     def _arm(self) -> None:
@@ -416,7 +416,7 @@ class Connection:
                 await transport.close(NORMAL_CLOSE, "")
         if done is None:
             logger.warning("no new connection: %s", failure)
-            self._note("attempt_failed", why=str(failure))
+            self.note("attempt_failed", why=str(failure))
             self._line.failed(failure, loop.time())
         else:
             self._switch(done, owed)
@@ -443,7 +443,7 @@ class Connection:
         self.outbox.back()
         self._away = False
         self._line.brought_up(asyncio.get_running_loop().time(), self._cap(done.session))
-        self._note("renewed", replayed=done.replayed, resent=len(owed) + len(new))
+        self.note("renewed", replayed=done.replayed, resent=len(owed) + len(new))
         logger.info("the call goes on in a new session, which was told %d items", done.replayed)
         self._owner.on_switched(done.transport)
         for data in done.frames:
@@ -456,7 +456,8 @@ class Connection:
         expires_at = session.expires_at if isinstance(session.expires_at, int | float) else None
         return session_cap(expires_at, time.time(), self._known_cap_s, self._settings.session_cap_s)
 
-    def _note(self, decision: str, **more: object) -> None:
+    def note(self, decision: str, **more: object) -> None:
+        """Write a decision into the trace, if there is one."""
         if self._trace is not None:
             self._trace.note(decision, **more)
 

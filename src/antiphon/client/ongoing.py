@@ -16,7 +16,16 @@ from typing import Protocol
 import msgspec
 from msgspec import UNSET
 
-from antiphon.agent import Agent, Approver, CallContext, Notice, ResponseRefused, ToolRunner
+from antiphon.agent import (
+    Agent,
+    Approver,
+    CallContext,
+    Notice,
+    ResponseRefused,
+    ToolFinished,
+    ToolRunner,
+    ToolStarted,
+)
 from antiphon.client.answers import Answers
 from antiphon.client.connection import Another, Connection
 from antiphon.client.continuity import LineState
@@ -84,8 +93,8 @@ class Seat(Protocol):
     def lost(self) -> None:
         """The connection is gone, perhaps to be made anew."""
 
-    def remembered(self, open_calls: set[str]) -> list[Item]:
-        """What was said, for a new session. open_calls: calls that are not answered yet, and will be."""
+    def remembered(self, open_calls: set[str] | None) -> list[Item]:
+        """What was said, for a new session. open_calls: calls that are not answered yet, and will be; None for all."""
         ...
 
     def over(self, error: ClosedError) -> None:
@@ -231,6 +240,7 @@ class OngoingCall:
     def _prepared(self, event: ClientEvent, *, of_app: bool) -> ClientEvent | None:
         let_out = self._seat.let_out(event)
         if let_out is None:
+            self.connection.note("middleware_stopped", dir="out", type=event.type)
             return None
         event = named(let_out)
         if isinstance(event, ResponseCreate) and of_app:
@@ -251,6 +261,7 @@ class OngoingCall:
         self.connection.seen(event)
         admitted = self._seat.admitted(event)
         if admitted is None:
+            self.connection.note("middleware_stopped", dir="in", type=event.type)
             return
         self.view.receive(admitted)
         self._seat.came(admitted)
@@ -297,12 +308,20 @@ class OngoingCall:
         self._seat.over(error)
 
     def past(self, open_outputs: set[str]) -> Sequence[Item]:
-        return self._seat.remembered(open_outputs | self.runner.calls)
+        # Without an agent the calls are the app's, which may answer any of them yet.
+        return self._seat.remembered(None if self._plan.agent is None else open_outputs | self.runner.calls)
 
     def quiet(self) -> bool:
         return not self.view.user_speaking and self.runner.is_settled
 
     def _notice(self, notice: Notice) -> None:
-        if isinstance(notice, ResponseRefused):
-            self.answers.refuse(notice.error)
+        match notice:
+            case ResponseRefused():
+                self.answers.refuse(notice.error)
+            case ToolStarted():
+                self.connection.note("tool_started", call_id=notice.call_id, name=notice.name)
+            case ToolFinished():
+                self.connection.note(
+                    "tool_finished", call_id=notice.call_id, name=notice.name, outcome=notice.outcome.value
+                )
         self._seat.noticed(notice)
