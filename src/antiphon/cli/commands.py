@@ -15,6 +15,8 @@ from antiphon.cli.doctor.command import doctor_command
 from antiphon.cli.exits import CODES, Commands
 from antiphon.cli.logs import LEVELS
 from antiphon.cli.reach_options import reach_options
+from antiphon.cli.replay import replay
+from antiphon.cli.say import say
 from antiphon.cli.talk.command import talk
 from antiphon.cli.upstream_options import SECRET_SETTINGS, upstream_options
 
@@ -284,5 +286,7 @@ def _show_config(**_options: object) -> None:
 main.add_command(ConfiguredCommand("config", params=serve.params, callback=_show_config, help=_show_config.__doc__))
 main.add_command(doctor_command(serve))
 main.add_command(talk)
+main.add_command(say)
 main.add_command(devices)
+main.add_command(replay)
 main.add_command(completion)

@@ -93,7 +93,7 @@ class TalkCall:
     def levels(self) -> Levels:
         if self._client is None or self.state.link is not Link.UP:
             return Levels(-100.0, -100.0)
-        you, them = self._client.levels
+        you, them = (level.rms_dbfs for level in self._client.levels)
         if self._sound.speaker is not None:
             # What is really played now: over a WebSocket the client gets it long before.
             them = self._sound.speaker.levels.rms_dbfs

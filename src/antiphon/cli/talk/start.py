@@ -100,7 +100,7 @@ def trace_maker(options: TalkOptions, target: Target) -> Callable[[], TraceWrite
     """What makes the file that a call is written down in; None when none is wanted."""
     if options.trace is None:
         return None
-    path, transport = Path(options.trace), options.transport or "auto"
+    path, transport = Path(options.trace), options.transport or ("websocket" if options.is_plain else "auto")
 
     def make() -> TraceWriter:
         from antiphon.client.trace import TraceWriter  # noqa: PLC0415 - heavy
