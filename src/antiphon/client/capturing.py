@@ -59,15 +59,18 @@ class Capturing:
 
     async def _read(self, source: AudioSource | AsyncIterator[bytes]) -> None:
         failure: Exception | None = None
+        spoke = False
         try:
             async for block in source:
+                spoke = True
                 self.last_block = block
                 self._take(block)
         except Exception as error:  # noqa: BLE001 - a device may fail in any way; the call goes on without it
             failure = error
         self.last_block = b""
         self._on_end(failure)
-        await self._fall_silent()
+        if spoke:
+            await self._fall_silent()
 
     async def _fall_silent(self) -> None:
         loop = asyncio.get_running_loop()

@@ -334,7 +334,6 @@ class RealtimeClient(Listening, Reading):
         )
         try:
             await call.open()
-            seat.opened(transport)
             await self._set_up(call)
             call.began()
             self._greet(call)

@@ -87,6 +87,9 @@ class Seat(Protocol):
     def renewed(self, replayed: int) -> None:
         """The call goes on in a new session, which was told so many items."""
 
+    def opened(self, transport: Transport) -> None:
+        """The first connection stands."""
+
     def switched(self, transport: Transport) -> None:
         """The call goes on over another connection."""
 
@@ -171,6 +174,7 @@ class OngoingCall:
                 on_notice=self._notice,
                 approve=plan.approve,
             )
+            self._seat.opened(plan.transport)
             event = await self.in_time(created, "session.created")
         finally:
             created.cancel()
