@@ -17,6 +17,7 @@ from antiphon.conversation import (
 )
 from antiphon.conversation.events import ToolOutput
 from conversation.replaying import replay
+from conversation.traces import words_while_speaking
 from conversation.wire_script import Script, answer, place, spoken_answer, user_item
 
 
@@ -113,6 +114,15 @@ def test_a_very_long_text_is_bounded() -> None:
     for _ in range(40):
         replay(made, [word])
     assert len(made.chat.messages[0].text) == 256 * 1024
+
+
+def test_words_that_come_while_the_user_speaks_are_shown_as_being_heard() -> None:
+    made = conversation(Script().session())
+    replay(made, words_while_speaking().lines[1:4])
+    assert [(message.text, message.status) for message in made.chat.messages] == [("What can", "hearing")]
+    assert made.activity.phase == "hearing"
+    replay(made, words_while_speaking().lines[4:])
+    assert [(message.text, message.status) for message in made.chat.messages] == [("What can you do?", "done")]
 
 
 # ── when messages appear ─────────────────────────────────────────────────────────────────────────────────────────────

@@ -86,6 +86,16 @@ def test_a_function_call_goes_with_its_output_or_not_at_all() -> None:
     assert told(output("o9", "call_9")) == []
 
 
+@pytest.mark.parametrize(("open_calls", "told"), [((), []), (("call_1",), ["call_1"]), (None, ["call_1", "call_2"])])
+def test_a_call_whose_output_will_be_given_is_told_without_it(
+    open_calls: tuple[str, ...] | None, told: list[str]
+) -> None:
+    record = Record()
+    record.receive(call("f1", "call_1"))
+    record.receive(call("f2", "call_2"))
+    assert [item.call_id for item in record.items(open_calls)] == told  # type: ignore[union-attr]
+
+
 def test_what_was_deleted_or_never_transcribed_is_not_told() -> None:
     assert told(message("u1", "user", {"type": "input_audio", "transcript": None})) == []
     assert (

@@ -377,6 +377,20 @@ def second_session_from_nothing() -> Script:
     return script.recognised("item_u2", "Second.")
 
 
+def words_while_speaking() -> Script:
+    """A server that recognises while the user still speaks: the words stand in a message that is still being heard."""
+    script = Script().session().after(500)
+    script.server("input_audio_buffer.speech_started", audio_start_ms=200, item_id="item_u1").after(600)
+    for word in ("What ", "can "):
+        script.server(
+            "conversation.item.input_audio_transcription.delta", item_id="item_u1", content_index=0, delta=word
+        ).after(400)
+    script.server("input_audio_buffer.speech_stopped", audio_end_ms=1700, item_id="item_u1").after(5)
+    script.committed("item_u1", None).after(20).recognised("item_u1", "you ", "do?")
+    script.lines[-1]["event"]["transcript"] = "What can you do?"
+    return script
+
+
 def false_start() -> Script:
     """Something was taken for speech and thrown away; then something is said, and a cough is recognised as nothing."""
     script = Script().session().after(200)
@@ -438,6 +452,7 @@ TRACES: dict[str, tuple[Callable[[], Script], dict[str, Any]]] = {
         text_in_several_parts,
         reconnected,
         second_session_from_nothing,
+        words_while_speaking,
         false_start,
         answer_beside_the_conversation,
         every_item_is_the_first,

@@ -99,7 +99,7 @@ class UserItemStarted(Friendly, frozen=True, kw_only=True, tag="user.item_starte
 
 
 class UserDelta(Friendly, frozen=True, kw_only=True, tag="user.delta", gc=False):
-    """More of what was recognised."""
+    """More of what was recognised. Some servers send it while the user still speaks, before `user.item_started`."""
 
     item_id: str
     content_index: int

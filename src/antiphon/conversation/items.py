@@ -57,8 +57,9 @@ MOST_ARGUMENTS = 256 * 1024
 class KnownItem:
     """One item.
 
-    session: in which it was first seen. is_own: this side sent it. is_confirmed: the server has it. parts: its final
-    words by content index, None while they stream. arguments: of a call, while they stream.
+    session: in which it was first seen. is_heard: the server said that the user began to say it. is_own: this side sent
+    it. is_confirmed: the server has it. parts: its final words by content index, None while they stream. arguments: of
+    a call, while they stream.
     """
 
     id: str
@@ -69,6 +70,7 @@ class KnownItem:
     is_announced: bool = False
     is_done: bool = False
     is_spoken: bool = False
+    is_heard: bool = False
     is_own: bool = False
     is_confirmed: bool = False
     parts: dict[int, str | None] = field(default_factory=dict)

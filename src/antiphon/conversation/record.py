@@ -76,20 +76,22 @@ class Record:
 
     # ── reading ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def items(self, open_calls: Collection[str] = ()) -> list[Item]:
+    def items(self, open_calls: Collection[str] | None = ()) -> list[Item]:
         """The items as a new session can be given them, in order, each with the id that it had.
 
-        open_calls: function calls that are told without an output, because that will be given to the new session.
+        open_calls: function calls that are told without an output, because that will be given to the new session; None
+        for all that have none.
         """
         found = [self._told(item_id, self._items[item_id]) for item_id in self._order.ids]
         calls = {item.call_id for item in found if isinstance(item, FunctionCall)}
         outputs = {item.call_id for item in found if isinstance(item, FunctionCallOutput)}
+        answered = calls if open_calls is None else outputs.union(open_calls)
         # One without the other would be refused, or be asked for again.
         return [
             item
             for item in found
             if not (isinstance(item, Message) and not item.content)
-            and not (isinstance(item, FunctionCall) and item.call_id not in outputs and item.call_id not in open_calls)
+            and not (isinstance(item, FunctionCall) and item.call_id not in answered)
             and not (isinstance(item, FunctionCallOutput) and item.call_id not in calls)
         ]
 

@@ -1,24 +1,21 @@
 """From the wire to friendly events. Pure: server events in (and what the app sends), friendly events out.
 
 Each fact is told once, in whatever order and however often the wire tells it: an item starts once, its words are final
-once (and again only if they change), and a response is completed exactly once, by `response.done`. Here: the dispatch,
-responses and errors. Items are in `items`, what is heard in `playout`, poor servers in `mending`.
+once (and again only if they change), and a response is completed exactly once, by `response.done`. Here: the dispatch.
+Items are in `items`, responses in `responses`, what is heard in `playout`, poor servers in `mending`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from msgspec import UNSET
 
 from antiphon import protocol as wire
 from antiphon.conversation.events import (
-    AssistantCompleted,
     AssistantDelta,
     AssistantResponseRequested,
-    AssistantResponseStarted,
     AssistantTruncated,
     Channel,
     CompletionStatus,
@@ -41,22 +38,13 @@ from antiphon.conversation.events import (
 from antiphon.conversation.items import MOST_ARGUMENTS, Items, KnownItem
 from antiphon.conversation.mending import mended
 from antiphon.conversation.playout import Playout
+from antiphon.conversation.responses import Responses
 from antiphon.conversation.sent import SentEvents
 
-MOST_RESPONSES = 4096
-"""Of which it is known that they ended."""
 ORDINARY_ERRORS = frozenset({"response_cancel_not_active", "conversation_already_has_active_response"})
 """Errors that are part of taking turns."""
 
 _FRESH = object()
-
-
-@dataclass(slots=True)
-class _Response:
-    """A response. aside: not of the conversation."""
-
-    aside: bool
-    is_done: bool = False
 
 
 class Router:
@@ -65,8 +53,7 @@ class Router:
     def __init__(self) -> None:
         self.items = Items()
         self.playout = Playout()
-        self._responses: dict[str, _Response] = {}
-        self._active: list[str] = []
+        self._responses = Responses(self.items, self.playout)
         self._sent = SentEvents()
         self._routes: dict[type, Callable[[Any], list[FriendlyEvent]]] = {
             wire.UnknownEvent: self._unknown,
@@ -115,14 +102,14 @@ class Router:
             wire.OutputAudioBufferStarted: lambda event: self.playout.server_started(event.response_id),
             wire.OutputAudioBufferStopped: lambda event: self.playout.server_stopped(event.response_id),
             wire.OutputAudioBufferCleared: lambda event: self.playout.server_cleared(
-                event.response_id, is_active=event.response_id in self._active
+                event.response_id, is_active=event.response_id in self._responses.active
             ),
         }
 
     @property
     def active_responses(self) -> tuple[str, ...]:
         """The responses that are being made, oldest first."""
-        return tuple(self._active)
+        return tuple(self._responses.active)
 
     def receive(self, event: wire.ServerEvent | wire.UnknownEvent) -> list[FriendlyEvent]:
         """What a server event tells; often nothing new."""
@@ -156,10 +143,7 @@ class Router:
 
     def disconnected(self) -> list[FriendlyEvent]:
         """The connection is gone: what was being made or played ends here."""
-        events = self.playout.end_session()
-        for response_id in tuple(self._active):
-            events += self._end(response_id, "cancelled", reason="disconnected")
-        return events
+        return self.playout.end_session() + self._responses.end_session()
 
     # ── the session ──────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -194,7 +178,7 @@ class Router:
         return [UserFailed(item_id=item_id, error=why)]
 
     def _unknown(self, event: wire.UnknownEvent) -> list[FriendlyEvent]:
-        whole = mended(event, self._active[-1] if self._active else "")
+        whole = mended(event, self._responses.newest)
         if whole is not None:
             return self.receive(whole)
         item = event.raw.get("item")
@@ -208,6 +192,7 @@ class Router:
     # ── the user ─────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _speech_started(self, event: wire.InputAudioBufferSpeechStarted) -> list[FriendlyEvent]:
+        self._spoken(event.item_id).is_heard = True
         return [UserSpeechStarted(item_id=event.item_id, audio_ms=event.audio_start_ms)]
 
     def _spoken(self, item_id: str) -> KnownItem:
@@ -224,7 +209,8 @@ class Router:
         index = event.content_index if isinstance(event.content_index, int) else 0
         if item.kind != "user" or not isinstance(event.delta, str) or item.parts.get(index) is not None:
             return []
-        begun = [] if item.is_announced else self.items.announce(item)
+        # Words may come while the user still speaks, before there is an item.
+        begun = [] if item.is_announced or item.is_heard else self.items.announce(item)
         item.parts[index] = None
         return [*begun, UserDelta(item_id=event.item_id, content_index=index, delta=event.delta)]
 
@@ -262,7 +248,7 @@ class Router:
         item = event.item
         response_id: str | None = None
         if item.status == "in_progress" and isinstance(item, wire.Message) and item.role == "assistant":
-            response_id = self._only_active()
+            response_id = self._responses.only_active
         previous = event.previous_item_id
         return self.items.place(item, previous, response_id, is_announced=is_announced, is_final=is_final)
 
@@ -290,58 +276,17 @@ class Router:
 
     # ── responses ────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _begin(self, response_id: str, *, aside: bool = False) -> list[FriendlyEvent]:
-        if response_id in self._responses:
-            return []
-        self._responses[response_id] = _Response(aside)
-        self._active.append(response_id)
-        events: list[FriendlyEvent] = [AssistantResponseStarted(response_id=response_id, aside=aside)]
-        while len(self._responses) > MOST_RESPONSES:
-            oldest = next(iter(self._responses))
-            events += self._end(oldest, "cancelled", reason="forgotten")
-            del self._responses[oldest]
-        return events
-
-    def _end(
-        self,
-        response_id: str,
-        status: CompletionStatus,
-        *,
-        reason: str | None = None,
-        error: str | None = None,
-        usage: wire.Usage | None = None,
-    ) -> list[FriendlyEvent]:
-        response = self._responses[response_id]
-        if response.is_done:
-            return []
-        response.is_done = True
-        self._active.remove(response_id)
-        events: list[FriendlyEvent] = []
-        for item in self.items.of_response(response_id):
-            if item.kind == "call" and status == "completed" and item.is_announced:
-                events += self.items.call_done(item, "")
-            events += self.items.close(item, is_complete=status == "completed")
-        if status == "cancelled" and reason != "disconnected":
-            events += self.playout.interrupt(response_id)
-        events.append(
-            AssistantCompleted(response_id=response_id, status=status, reason=reason, error=error, usage=usage)
-        )
-        return events + self.playout.complete(response_id)
-
-    def _only_active(self) -> str | None:
-        return self._active[0] if len(self._active) == 1 else None
-
     def _response_created(self, event: wire.ResponseCreated) -> list[FriendlyEvent]:
         if not isinstance(event.response.id, str):
             return []
-        return self._begin(event.response.id, aside=event.response.conversation_id is None)
+        return self._responses.begin(event.response.id, aside=event.response.conversation_id is None)
 
     def _response_done(self, event: wire.ResponseDone) -> list[FriendlyEvent]:
         response = event.response
         if not isinstance(response.id, str):
             return []
-        events = self._begin(response.id, aside=response.conversation_id is None)
-        if self._responses[response.id].is_done:
+        events = self._responses.begin(response.id, aside=response.conversation_id is None)
+        if response.id not in self._responses.active:
             return events
         for item in response.output if isinstance(response.output, list) else ():
             events += self.items.place(item, UNSET, response.id, is_announced=True, is_final=True)
@@ -350,7 +295,7 @@ class Router:
         status: CompletionStatus = "completed"
         if response.status is not UNSET and response.status != "in_progress":
             status = response.status
-        return events + self._end(
+        return events + self._responses.end(
             response.id,
             status,
             reason=details.reason if details is not None and isinstance(details.reason, str) else None,
@@ -361,7 +306,7 @@ class Router:
     def _output_item(
         self, event: wire.ResponseOutputItemAdded | wire.ResponseOutputItemDone, *, is_final: bool
     ) -> list[FriendlyEvent]:
-        begun = self._begin(event.response_id)
+        begun = self._responses.begin(event.response_id)
         return begun + self.items.place(event.item, UNSET, event.response_id, is_announced=False, is_final=is_final)
 
     # ── the assistant's words ────────────────────────────────────────────────────────────────────────────────────
@@ -371,7 +316,7 @@ class Router:
         item = self.items.get(event.item_id)
         if item is not None and item.is_announced:
             return item, []
-        begun = self._begin(event.response_id)
+        begun = self._responses.begin(event.response_id)
         item = self.items.know(event.item_id, "assistant", event.response_id)
         return item, begun + (self.items.announce(item) if item.kind == "assistant" else [])
 
@@ -437,7 +382,7 @@ class Router:
         return events + self.items.call_done(item, event.arguments)
 
     def _call(self, event: Any, call_id: str, name: str) -> tuple[KnownItem, list[FriendlyEvent]]:
-        begun = self._begin(event.response_id)
+        begun = self._responses.begin(event.response_id)
         item = self.items.know(event.item_id, "call", event.response_id)
         item.call_id = item.call_id or call_id
         item.name = item.name or name
