@@ -13,15 +13,22 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, Literal
 
+import msgspec
 import pytest
 
 from antiphon.agent import Agent, tool
-from antiphon.client import ClientSettings, ConnectError, Patience, RealtimeClient, RefusedError
+from antiphon.client import ClientSettings, ConnectError, Patience, RealtimeClient, RefusedError, text_of
 from antiphon.client.continuity import RolloverSettings
 from antiphon.client.lifecycle import ConnectionState
 from antiphon.client.trace import TraceWriter, read_trace, replay
 from antiphon.engine import Engine, Stages
-from antiphon.protocol import AudioConfig, AudioInput, InputTranscription, RealtimeSession
+from antiphon.protocol import (
+    AudioConfig,
+    AudioInput,
+    InputTranscription,
+    RealtimeSession,
+    ResponseFunctionCallArgumentsDone,
+)
 from dark_relay import dark_relay
 from engine_bench import Detector, Recognizer, Voice
 from live_server import live_app, live_server
@@ -115,6 +122,30 @@ async def test_a_connection_that_breaks_in_an_answer_gets_the_answer_again_and_t
             await states.until(lambda: call.state is ConnectionState.CONNECTED)
             assert len(ran) == 1
             assert [message.role for message in call.chat.messages if message.role != "tool"] == ["user", "assistant"]
+
+
+async def test_a_function_call_of_the_apps_own_is_answered_in_the_next_session() -> None:
+    states = States()
+    session = msgspec.structs.replace(TEXT, tools=[tool(_add).definition()])
+    async with (
+        live_server(_embedded()) as server,
+        dark_relay(server.port) as relay,
+        RealtimeClient(f"http://127.0.0.1:{relay.port}", session=session, settings=SETTINGS, on_state=states) as call,
+    ):
+        called = asyncio.ensure_future(call.wait_for(ResponseFunctionCallArgumentsDone))
+        await call.send_text("add two and five")
+        call_id = (await called).call_id
+        await call.response()
+        relay.cut()
+        await states.until(lambda: call.state is ConnectionState.RECONNECTING)
+        await states.until(lambda: call.state is ConnectionState.CONNECTED)
+        await call.send_output(call_id, "7")
+        assert "7" in text_of(await call.response())
+
+
+async def _add(a: int, b: int) -> int:
+    """Add."""
+    raise AssertionError("the app runs it by itself")
 
 
 def _embedded() -> Engine:
