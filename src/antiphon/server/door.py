@@ -46,6 +46,7 @@ _LOCKED = (
 )
 ENTER_PATH = "/enter"
 """Where the locked page brings the token that it was opened with."""
+_MOST_STRANGERS = 32
 _COOKIE_SECONDS = 90 * 24 * 3600
 _SHOWN_LOCKED = frozenset({"/tokens.css", "/access.js", "/icon.svg", "/manifest.webmanifest"})
 """Files of the page that are shown without a token, beside those of the locked page itself and its icons."""
@@ -117,6 +118,7 @@ class Door:
         self._settings = settings
         self._client_secrets = client_secrets
         self._cookie = cookie_name(settings.access_token) if settings.access_token else ""
+        self._strangers: set[str] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] not in ("http", "websocket"):
@@ -128,6 +130,8 @@ class Door:
             origin, headers.get("host", ""), self._settings.allowed_origins
         )
 
+        if origin is not None and not friendly:
+            self._tell_of_stranger(origin, scope)
         answered = False
 
         async def send_with_headers(message: Message) -> None:
@@ -137,11 +141,14 @@ class Door:
                 ours = MutableHeaders(scope=message)
                 ours.setdefault("X-Content-Type-Options", "nosniff")
                 ours.setdefault("Referrer-Policy", "no-referrer")
-                if origin is not None:
+                # Whether somebody is there, every page may see: it is how a widget tells a refusal from a silence.
+                shared = friendly or route_path(scope) in _OPEN_PATHS
+                ours.setdefault("Cross-Origin-Resource-Policy", "cross-origin" if shared else "same-origin")
+                if origin is not None or self._settings.allowed_origins:
                     ours.add_vary_header("Origin")
-                    if friendly:
-                        ours["Access-Control-Allow-Origin"] = origin
-                        ours["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+                if origin is not None and friendly:
+                    ours["Access-Control-Allow-Origin"] = origin
+                    ours["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
             await send(message)
 
         try:
@@ -159,6 +166,17 @@ class Door:
                 # shown an answer without these headers. It is raised on for the log.
                 await deny(scope, receive, send_with_headers, unexpected())
             raise
+
+    def _tell_of_stranger(self, origin: str, scope: Scope) -> None:
+        """Once for each origin: its browser tells the page's developer nothing but "CORS", so the log has to."""
+        if origin in self._strangers or len(self._strangers) >= _MOST_STRANGERS or len(origin) > 200:
+            return
+        self._strangers.add(origin)
+        logger.warning(
+            "a page of %r asked for %s and may not have it: --allow-origin lets such pages call",
+            origin,
+            route_path(scope)[:100],
+        )
 
     async def _decide(self, scope: Scope, headers: Headers, origin: str | None, friendly: bool) -> Response | None:
         """The response that the door itself gives, or None to let the request in. Raises Refusal."""

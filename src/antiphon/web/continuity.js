@@ -33,7 +33,7 @@ export const USUAL_TIMING = {
 };
 
 /** Calling again cannot help: the same would be answered. */
-const FINAL = new Set(["not_allowed", "refused", "bad_answer", "no_token", "aborted"]);
+const FINAL = new Set(["not_allowed", "refused", "bad_answer", "no_token", "origin_not_allowed", "aborted"]);
 
 /** @param {import("./problems.js").Problem} problem */
 export function isWorthRetrying(problem) {

@@ -31,6 +31,7 @@
 
 import { CallError, refusalOf } from "./problems.js";
 import { StatsReader } from "./stats.js";
+import { whyGone } from "./strangers.js";
 
 const USUAL_MESSAGE_LIMIT = 65_536;
 const ICE_SERVERS_TIMEOUT_MS = 3_000;
@@ -180,7 +181,8 @@ export class WebRtcLine {
       });
     } catch (error) {
       this.#throwIfClosed();
-      throw new CallError({ kind: error instanceof DOMException && error.name === "TimeoutError" ? "server_slow" : "server_gone" });
+      const isSlow = error instanceof DOMException && error.name === "TimeoutError";
+      throw new CallError(isSlow ? { kind: "server_slow" } : await whyGone(this.#settings.addresses));
     }
     const body = await response.text().catch(() => "");
     if (!response.ok) throw new CallError(refusalOf(response, body));

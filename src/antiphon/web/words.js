@@ -130,6 +130,10 @@ const WORDS = {
     en: "The server does not answer. See that it is running, then press Start again.",
     ru: "Сервер не отвечает. Проверьте, что он запущен, и нажмите «Начать снова».",
   },
+  origin_not_allowed: {
+    en: "This server does not let pages of this site call. Whoever runs it can allow them with --allow-origin.",
+    ru: "Этот сервер не принимает звонки со страниц этого сайта. Тот, кто его запускает, может разрешить их: --allow-origin.",
+  },
   server_slow: {
     en: "The server took too long to answer. Press Start again in a moment.",
     ru: "Сервер слишком долго не отвечал. Нажмите «Начать снова» чуть позже.",
