@@ -126,6 +126,53 @@ async def test_a_spoken_turn_is_seen_as_it_happens(page: Page, server: ScriptedS
     await expect(page.locator("#announcer")).to_have_text("Antiphon: It is noon.")
 
 
+async def test_a_second_call_stands_under_a_line_that_says_so(page: Page, server: ScriptedServer) -> None:
+    await connect(page)
+    server.call.send(*heard("u1", None), said("u1", "first"))
+    await expect(page.locator(".speech-text")).to_have_text("first")
+    await page.click("#call")
+    await page.click("#call")
+    await until(page, 'antiphon.line === "on"')
+    await expect(page.locator(".note")).to_have_count(0)
+    server.call.send(*heard("u1", None), said("u1", "second"))
+    await expect(page.locator(".speech-text").nth(1)).to_have_text("second")
+    await expect(page.locator("#transcript > li").nth(1)).to_have_text("A new call. The one above is not remembered.")
+
+
+async def test_errors_are_told_but_those_of_taking_turns_are_not(page: Page, server: ScriptedServer) -> None:
+    await connect(page)
+    server.call.send(
+        {"type": "error", "error": {"code": "response_cancel_not_active", "message": "Cancellation failed"}},
+        {"type": "error", "error": {"code": "invalid_value", "message": "That was wrong."}},
+    )
+    await expect(page.locator(".note")).to_have_text("The server refused something. That was wrong.")
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [
+        (
+            {"status": "failed", "status_details": {"type": "failed", "error": {"message": "The model is away."}}},
+            "The answer failed. Say it again, or type it. The model is away.",
+        ),
+        (
+            {"status": "incomplete", "status_details": {"type": "incomplete", "reason": "max_output_tokens"}},
+            "The answer was too long and stops here.",
+        ),
+    ],
+)
+async def test_an_answer_that_failed_says_so(
+    page: Page, server: ScriptedServer, response: dict[str, Any], words: str
+) -> None:
+    await connect(page)
+    server.call.send(
+        *answer_begins("r1", "a1", None),
+        delta("r1", "a1", "Well,"),
+        {"type": "response.done", "response": {"id": "r1", **response}},
+    )
+    await expect(page.locator("#transcript > li").last).to_contain_text(words)
+
+
 async def test_words_cut_off_by_an_interruption_are_struck(page: Page, server: ScriptedServer) -> None:
     await connect(page)
     server.call.send(
@@ -142,7 +189,8 @@ async def test_a_tool_call_is_one_line_that_opens(page: Page, server: ScriptedSe
     await connect(page)
     item = {"id": "f1", "type": "function_call", "name": "add", "call_id": "c1", "arguments": '{"a": 2, "b": 5}'}
     result = {"id": "o1", "type": "function_call_output", "call_id": "c1", "output": "7"}
-    server.call.send({"type": "conversation.item.added", "previous_item_id": None, "item": item})
+    placed = {"previous_item_id": None, "item": {**item, "status": "completed"}}
+    server.call.send({"type": "conversation.item.added", **placed}, {"type": "conversation.item.done", **placed})
     await expect(page.locator(".tool-line")).to_have_text("add(2, 5) → working")
     server.call.send({"type": "conversation.item.added", "previous_item_id": "f1", "item": result})
     await expect(page.locator(".tool-line")).to_have_text("add(2, 5) → 7")
@@ -196,7 +244,7 @@ async def test_a_message_that_the_server_refuses_is_marked(page: Page, server: S
     server.call.send(
         {"type": "error", "error": {"code": "invalid_value", "message": "No.", "event_id": created["event_id"]}}
     )
-    await expect(page.locator(".speech-problem")).to_have_text("Not sent.")
+    await expect(page.locator(".speech-problem")).to_have_text("Not sent. No.")
 
 
 @pytest.mark.parametrize("limit", [65_536, 262_144])

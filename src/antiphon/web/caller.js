@@ -4,6 +4,7 @@
  * holds the page's whole state; main.js draws it. Not here: the DOM, words, how a call is made (realtime-call.js).
  *
  * @typedef {import("./page.js").Phase} Phase
+ * @typedef {import("./entries.js").ChatMessage} ChatMessage
  * @typedef {import("./settings.js").Settings} Settings
  * @typedef {{key: string, detail?: string, isBad?: boolean, action?: {key: string, run: () => void}}} Notice
  * @typedef {object} CallerObserver
@@ -15,19 +16,27 @@ import { activityOf, reduceActivity, restingActivity } from "./activity.js";
 import { problemOf } from "./problems.js";
 import { MOST_SAMPLES } from "./quality.js";
 import { RealtimeCall } from "./realtime-call.js";
+import { Turns } from "./turns.js";
+import { UsageMeter } from "./usage.js";
 import { changeOf, notFollowed, sessionOf } from "./settings.js";
-import { emptyTranscript, entriesOf, reduceTranscript } from "./transcript.js";
 
 const ASKING_MS = 800;
 const SILENT_MIC_MS = 5_000;
 const EXACT_SILENCE = 1e-5;
 const AUDIBLE = 0.003; // RMS, about -50 dBFS: under speech, over the noise of a codec
+/** Errors that are an ordinary part of taking turns; the outbox deals with them. */
+const EXPECTED_ERRORS = new Set(["response_cancel_not_active", "conversation_already_has_active_response"]);
+const MOST_EARLIER = 500;
 const PASSING = new Set(["shaky", "reconnecting", "allow_microphone"]);
 
 export class Caller {
   /** @type {RealtimeCall|null} */ call = null;
   /** @type {Notice|null} */ notice = null;
-  transcript = emptyTranscript();
+  /** @type {ChatMessage[]} what was said in the calls before */ #earlier = [];
+  #newCall = NEW_CALL;
+  #turns = new Turns();
+  #usage = new UsageMeter();
+  #calls = 0;
   activity = restingActivity();
   /** unix milliseconds; 0: there was no call yet */ startedAt = 0;
   /** @type {"idle"|"ended"|"failed"} */ #rest = "idle"; // what to show while there is no call
@@ -64,7 +73,14 @@ export class Caller {
 
   get mic() { return this.#mic; }
   get isHolding() { return this.#isHolding; }
-  get entries() { return entriesOf(this.transcript); }
+
+  /** What was said, in order: in the calls before, then in this one. @returns {readonly ChatMessage[]} */
+  get entries() {
+    const now = (this.call?.chat.messages ?? []).filter(isShown);
+    // The line between two calls is drawn when the second one has something to show.
+    if (this.#earlier.length === 0) return now;
+    return now.length === 0 ? this.#earlier : [...this.#earlier, this.#newCall, ...now];
+  }
 
   // ── the call ──────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -72,8 +88,11 @@ export class Caller {
   start({ withMicrophone }) {
     if (this.call) return;
     const settings = this.page.settings();
+    // Some servers count their items from one in every session.
+    this.#earlier = this.#earlier.map((message) => (message.id.startsWith("earlier") ? message : { ...message, id: `earlier-${this.#calls}-${message.id}` }));
+    this.#calls += 1;
+    this.#newCall = { ...NEW_CALL, id: `earlier-line-${this.#calls}` };
     this.say(null);
-    this.hear({ type: "local.call_began" });
     this.activity = restingActivity();
     this.startedAt = Date.now();
     this.#mic = withMicrophone ? "on" : "none";
@@ -86,13 +105,16 @@ export class Caller {
       session: sessionOf(settings),
       microphone: withMicrophone ? (settings.microphone ? { deviceId: { ideal: settings.microphone } } : true) : false,
       sound: this.page.sound,
+      chat: { user_placeholder_on_start: true, assistant_placeholder_on_start: true, is_meaningful: () => true },
     });
     this.call = mine;
+    this.#turns = mine.turns;
+    this.#usage = mine.usage;
     this.#listenTo(mine);
     mine.volume = settings.volume;
     if (settings.speaker) void mine.chooseSpeaker(settings.speaker).catch(() => {}); // not plugged in: the usual one plays
     if (isByHand) mine.setMuted(true);
-    mine.connect().then(() => isByHand && mine.setPushToTalk(true), () => {}); // why it failed is told by "connection.changed"
+    mine.connect().then(() => void (isByHand && mine.setPushToTalk(true)), () => {}); // why it failed is told by "connection.changed"
     // Only if the browser really asks: an answer that it remembers comes at once.
     setTimeout(() => this.call === mine && this.#isAsking && this.say({ key: "allow_microphone" }), ASKING_MS);
     this.observer.onChange();
@@ -113,12 +135,10 @@ export class Caller {
     on("connection.renewed", ({ reason }) => reason === "lost" && this.#forgetPassing());
     on("microphone.changed", (event) => this.#microphoneChanged(event));
     on("speaker.blocked", ({ is_blocked: isBlocked }) => this.#blocked(mine, isBlocked));
-    on("message.unsent", ({ item_id: id }) => this.hear({ type: "local.unsent", item_id: id }));
-    on("client.conversation.item.create", ({ event }) => {
-      if (event.item?.role !== "user") return;
-      this.hear({ type: "local.item", item: event.item });
-      this.hear({ type: "local.sent" });
-    });
+    on("message.unsent", () => this.observer.onChange());
+    on("user.message", () => this.observer.onChange());
+    on("error", ({ error }) => EXPECTED_ERRORS.has(error?.code) || this.#note("note_error", error?.message));
+    on("client.conversation.item.create", ({ event }) => event.item?.role === "user" && this.hear({ type: "local.sent" }));
     on("server.*", ({ event }) => {
       if (event.type === "input_audio_buffer.speech_started") this.#heardSinceStart = true;
       if (event.type === "session.created" || event.type === "session.updated") this.#sessionTold(event.session);
@@ -129,17 +149,16 @@ export class Caller {
   /** @param {import("./connection.js").ConnectionState} state @param {import("./problems.js").Problem|null} problem */
   #stateChanged(state, problem) {
     if (state === "disconnected" || state === "error") {
+      this.#earlier = this.entries.slice(-MOST_EARLIER);
       this.call = null;
       this.#mic = "off";
       this.#isAsking = false;
       const isFailed = state === "error" && problem !== null && problem.kind !== "other_side_ended";
       this.#rest = isFailed ? "failed" : "ended";
-      this.hear({ type: "local.call_over" });
       this.activity = { ...restingActivity(), answers: this.activity.answers };
       this.say(problem && problem.kind !== "aborted" ? { key: problem.kind, detail: problem.detail, isBad: isFailed } : null);
       this.observer.onOver();
     } else if (state === "reconnecting") {
-      this.hear({ type: "local.call_over" }); // what was open then will not be finished
       this.activity = { ...restingActivity(), answers: this.activity.answers };
       this.say({ key: "reconnecting" });
     } else if (state === "connected") {
@@ -172,8 +191,13 @@ export class Caller {
   /** An event of the server or of the page itself. @param {any} event */
   hear(event) {
     const at = performance.now();
-    this.transcript = reduceTranscript(this.transcript, event, at);
     this.activity = reduceActivity(this.activity, event, at);
+    this.observer.onChange();
+  }
+
+  /** A line in the transcript that nobody said. @param {string} key @param {string} [detail] */
+  #note(key, detail = "") {
+    this.call?.chat.add({ kind: "note", role: "system", payload: { key, detail } });
     this.observer.onChange();
   }
 
@@ -262,6 +286,12 @@ export class Caller {
     return { input: this.#mic === "on" ? input : 0, output };
   }
 
+  /** The turns of the call at hand, or of the last one. @returns {readonly import("./turns.js").Turn[]} */
+  get turns() { return this.#turns.all; }
+
+  /** What was used so far, and its price where that is known. */
+  get usage() { return this.#usage; }
+
   /** How the line has been: one reading every other second. @returns {import("./quality.js").LineSample[]} */
   get line() {
     return (this.call?.samples ?? []).slice(-MOST_SAMPLES).map(({ round_trip_ms, jitter_ms, loss_in, bitrate_in, bitrate_out }) => ({
@@ -269,4 +299,15 @@ export class Caller {
       kbps: bitrate_in === null && bitrate_out === null ? null : ((bitrate_in ?? 0) + (bitrate_out ?? 0)) / 1000,
     }));
   }
+}
+
+/** @type {ChatMessage} */
+const NEW_CALL = {
+  id: "note-new-call", type: "ui", role: "system", status: "done", seq: 0, time: 0, text: "", heard: null, parts: [], images: [], is_spoken: false,
+  is_interrupted: false, problem: null, tool: null, item_id: null, response_id: null, kind: "note", payload: { key: "note_new_call", detail: "" },
+};
+
+/** An answer that was stopped before its first word leaves nothing to read. @param {ChatMessage} message */
+function isShown({ type, role, status, text, images, problem }) {
+  return type !== "text" || role === "user" || status === "streaming" || text !== "" || images.length > 0 || problem !== null;
 }

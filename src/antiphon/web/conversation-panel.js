@@ -2,12 +2,16 @@
 /** The panel of the conversation at hand: finding words in it, copying and saving it. Not here: the transcript itself. */
 import { Find } from "./find.js";
 import { byId } from "./page.js";
-import { word } from "./words.js";
+import { clock } from "./past.js";
+import { language, word } from "./words.js";
 import { copyText, saveText, toJson, toMarkdown } from "./written.js";
 
 const SAID_MS = 1600;
+const TOKENS = ["text_in", "audio_in", "image_in", "cached_text_in", "cached_audio_in", "cached_image_in", "text_out", "audio_out"];
 
 export class ConversationPanel {
+  #lasted = "";
+
   /**
    * @param {() => import("./archive.js").PastConversation} conversation  as it is now
    * @param {(key: string) => void} onProblem
@@ -51,6 +55,21 @@ export class ConversationPanel {
     if (this.input.value === "") return;
     this.find.again();
     this.#count();
+  }
+
+  /**
+   * How long it has lasted and what it has cost; where no price is known, what was used.
+   * @param {import("./usage.js").UsageMeter} usage @param {number|null} seconds  null: not in a call
+   */
+  cost(usage, seconds) {
+    const money = new Intl.NumberFormat(language(), { style: "currency", currency: "USD", maximumFractionDigits: 3 });
+    const count = new Intl.NumberFormat(language());
+    const { total, cost } = usage;
+    const tokens = TOKENS.reduce((sum, name) => sum + total[name], 0);
+    const used = tokens === 0 ? "" : cost === null ? `${count.format(tokens)} ${word("cost_tokens")}` : money.format(cost);
+    const parts = [seconds === null ? this.#lasted : clock(seconds), used].filter((part) => part !== "");
+    if (seconds !== null) this.#lasted = clock(seconds);
+    byId("cost").textContent = parts.length > 0 ? `${word("cost")}: ${parts.join(" · ")}` : "";
   }
 
   /** @param {1|-1} direction */

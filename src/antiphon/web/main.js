@@ -5,6 +5,7 @@
  */
 import { drawAbout, fetchAbout } from "./about.js";
 import { forgetAllConversations, keepConversation } from "./archive.js";
+import { drawAnswers } from "./answers-panel.js";
 import { Attachment } from "./attachment.js";
 import { Caller } from "./caller.js";
 import { ConversationPanel } from "./conversation-panel.js";
@@ -13,13 +14,12 @@ import { drawLine } from "./line-panel.js";
 import { Mark } from "./mark.js";
 import { loudness, wakeAudio } from "./meter.js";
 import { listDevices } from "./microphone.js";
-import { byId, drawAnswers, drawNotice, drawState, drawWords } from "./page.js";
+import { byId, drawNotice, drawState, drawWords } from "./page.js";
 import { PastSheet } from "./past.js";
 import { CallError } from "./problems.js";
 import { loadSettings, saveSettings } from "./settings.js";
 import { SettingsSheet } from "./settings-sheet.js";
 import { StayAwake } from "./awake.js";
-import { textOf } from "./transcript.js";
 import { TranscriptView } from "./transcript-view.js";
 import { language, preferredLanguage, speakIn } from "./words.js";
 
@@ -74,7 +74,8 @@ new PastSheet(archive);
 function start(options) {
   if (caller.call) return;
   caller.start(options);
-  caller.call?.setOutputMuted(isSilent);
+  const { call } = /** @type {Caller} */ (caller); // another one than above
+  call?.setOutputMuted(isSilent);
   awake.begin();
 }
 
@@ -110,9 +111,8 @@ function toggleSound() {
 
 /** The conversation on this page as one keeps it. @returns {import("./archive.js").PastConversation} */
 function written() {
-  const entries = caller.entries.flatMap((entry) => (entry.kind === "note" ? [] : [{
-    role: entry.role, text: textOf(entry), heard: Object.values(entry.parts)[0]?.heard ?? null, image: entry.image,
-    tool: entry.tool && { name: entry.tool.name, arguments: entry.tool.arguments, output: entry.tool.output },
+  const entries = caller.entries.flatMap(({ type, role, text, heard, images, tool }) => (type === "ui" ? [] : [{
+    role: type === "tool" ? "assistant" : role, text, heard, image: images[0] ?? null, tool: tool && { name: tool.name, arguments: tool.text, output: tool.output },
   }]));
   return { id: conversationId, startedAt: caller.startedAt, endedAt: Date.now(), entries };
 }
@@ -136,9 +136,9 @@ function drawSoon() {
     drawState({ phase: caller.phase, mic: caller.mic, line: caller.lineState, hasTranscript, isSilent, isByHand, isHolding: caller.isHolding });
     if (drawnNotice !== caller.notice) drawNotice(caller.notice);
     drawnNotice = caller.notice;
-    view.draw(caller.transcript);
+    view.draw(caller.entries);
     panel.drawn();
-    drawAnswers(caller.activity.answers);
+    drawAnswers(caller.turns);
     /** @type {HTMLButtonElement} */ (byId("send")).disabled = text.value.trim() === "" && attachment.isEmpty;
   });
 }
@@ -148,7 +148,7 @@ function drawAll() {
   if (isAboutKnown) drawAbout(byId("about"), about);
   drawNotice(caller.notice);
   drawLine(caller.line);
-  view.redraw(caller.transcript);
+  view.redraw(caller.entries);
   drawSoon();
 }
 
@@ -237,6 +237,7 @@ addEventListener("pagehide", () => {
 document.addEventListener("visibilitychange", () => caller.call && !document.hidden && wakeAudio());
 setInterval(() => {
   drawLine(caller.line);
+  panel.cost(caller.usage, caller.call ? (Date.now() - caller.startedAt) / 1000 : null);
   if (!hasArchived) void archive();
 }, EVERY_MS);
 requestAnimationFrame(frame);
@@ -262,11 +263,11 @@ Object.defineProperty(window, "antiphon", {
     get outputPeak() { return outputPeak; },
     get inputLevel() { return inputLevel; },
     get transcript() {
-      return caller.entries.map((entry) => (entry.kind === "note"
-        ? { id: entry.id, kind: "note", key: entry.key, detail: entry.detail }
+      return caller.entries.map(({ id, type, role, text, status, heard, images, tool, is_interrupted: interrupted, payload }) => (type === "ui"
+        ? { id, kind: "note", key: payload?.key, detail: payload?.detail ?? "" }
         : {
-          id: entry.id, kind: entry.kind, role: entry.role, text: textOf(entry), status: entry.status, interrupted: entry.interrupted,
-          heard: Object.values(entry.parts)[0]?.heard ?? null, hasImage: entry.image !== null, tool: entry.tool && { ...entry.tool },
+          id, kind: type === "tool" ? "tool" : "message", role, text, status, interrupted, heard, hasImage: images.length > 0,
+          tool: tool && { callId: tool.call_id, name: tool.name, arguments: tool.text, output: tool.output, startedAt: tool.started_at, endedAt: tool.ended_at },
         }));
     },
   }),

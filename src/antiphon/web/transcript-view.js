@@ -1,6 +1,6 @@
 // @ts-check
 /** Draws the transcript: one list entry for each item, redrawn only when that item changed. Not here: what the text is. */
-import { entriesOf, partsOf, textOf } from "./transcript.js";
+/** @typedef {import("./entries.js").ChatMessage} ChatMessage */
 import { language, word } from "./words.js";
 
 const NEAR_END = 56; // pixels from the end within which the reader is taken to follow
@@ -27,9 +27,8 @@ export class TranscriptView {
     new ResizeObserver(() => this.#follow()).observe(list);
   }
 
-  /** @param {import("./transcript.js").Transcript} transcript */
-  draw(transcript) {
-    const entries = entriesOf(transcript);
+  /** @param {readonly ChatMessage[]} entries  in order; one that did not change is the same object */
+  draw(entries) {
     const present = new Set(entries.map((entry) => entry.id));
     for (const [id, { node }] of this.#drawn) {
       if (present.has(id)) continue;
@@ -45,11 +44,11 @@ export class TranscriptView {
     this.#follow();
   }
 
-  /** The language changed: every word is drawn anew. @param {import("./transcript.js").Transcript} transcript */
-  redraw(transcript) {
+  /** The language changed: every word is drawn anew. @param {readonly ChatMessage[]} entries */
+  redraw(entries) {
     this.#drawn.clear();
     this.list.replaceChildren();
-    this.draw(transcript);
+    this.draw(entries);
   }
 
   followAgain() {
@@ -61,71 +60,68 @@ export class TranscriptView {
     if (this.#isFollowing) this.list.scrollTop = this.list.scrollHeight;
   }
 
-  /** @param {import("./transcript.js").Item|import("./transcript.js").Note} entry */
+  /** @param {ChatMessage} entry */
   #nodeOf(entry) {
     const drawn = this.#drawn.get(entry.id);
     if (drawn?.entry === entry) return drawn.node;
     const node = drawn?.node ?? document.createElement("li");
-    if (entry.kind === "note") drawNote(node, entry);
-    else if (entry.kind === "tool") drawTool(node, entry);
+    if (entry.type === "ui") drawNote(node, entry);
+    else if (entry.type === "tool") drawTool(node, entry);
     else {
-      drawSpeech(node, /** @type {import("./transcript.js").Item} */ (entry), () => this.#follow());
-      this.#announceOnce(/** @type {import("./transcript.js").Item} */ (entry));
+      drawSpeech(node, entry, () => this.#follow());
+      this.#announceOnce(entry);
     }
     this.#drawn.set(entry.id, { node, entry });
     return node;
   }
 
-  /** @param {import("./transcript.js").Item} item */
-  #announceOnce(item) {
-    const text = textOf(item);
-    if (item.status !== "done" || text === "" || this.announced.has(item.id)) return;
-    this.announced.add(item.id);
-    this.announce(`${item.role === "user" ? word("you") : "Antiphon"}: ${text}`);
+  /** @param {ChatMessage} message */
+  #announceOnce({ id, role, status, text }) {
+    if (status === "hearing" || status === "streaming" || text === "" || this.announced.has(id)) return;
+    this.announced.add(id);
+    this.announce(`${role === "user" ? word("you") : "Antiphon"}: ${text}`);
   }
 }
 
 /**
  * @param {HTMLElement} node
- * @param {import("./transcript.js").Item} item
+ * @param {ChatMessage} message
  * @param {() => void} onGrow  a picture has taken its place
  */
-function drawSpeech(node, item, onGrow) {
-  const isYours = item.role === "user";
+function drawSpeech(node, message, onGrow) {
+  const { role, status, text, images, problem } = message;
+  const isYours = role === "user";
   node.className = `speech ${isYours ? "speech-yours" : "speech-theirs"}`;
-  node.dataset.item = item.id;
+  node.dataset.item = message.id;
   /** @type {HTMLElement[]} */
   const lines = [element("p", "speech-name", isYours ? word("you") : "Antiphon")];
-  if (item.image) lines.push(photoIn(node, item.image, onGrow));
+  const shown = [...node.querySelectorAll("img")];
+  images.forEach((source, index) => lines.push(shown[index] ?? photo(source, onGrow))); // a picture that is loaded again flickers
 
   const words = element("p", "speech-text");
-  for (const part of partsOf(item)) {
+  for (const part of message.parts) {
     if (words.childNodes.length > 0) words.append(" ");
     words.append(part.heard ?? part.text);
     const unheard = part.heard === null ? "" : part.text.slice(part.heard.length);
-    if (unheard.trim() !== "") {
-      const cut = element("del", "", unheard);
-      cut.title = word("cut_title");
-      words.append(cut);
-    }
+    if (unheard.trim() === "") continue;
+    const cut = element("del", "", unheard);
+    cut.title = word("cut_title");
+    words.append(cut);
   }
-  const isWaiting = item.status === "open" || item.status === "hearing";
-  if (isWaiting) words.append(element("span", "caret"));
+  if (status === "streaming" || status === "hearing") words.append(element("span", "caret"));
   if (words.childNodes.length > 0) lines.push(words);
 
-  if (item.interrupted) lines.push(element("p", "speech-aside", word("interrupted")));
-  if (item.status === "done" && isYours && !item.image && textOf(item) === "") lines.push(element("p", "speech-aside", word("no_words")));
-  if (item.status === "failed") {
-    const what = word(item.spoken ? "not_recognised" : "not_sent");
-    lines.push(element("p", "speech-problem", item.problem ? `${what} ${item.problem}` : what));
-  }
+  if (message.is_interrupted || (status === "cancelled" && !isYours)) lines.push(element("p", "speech-aside", word("interrupted")));
+  if (status === "done" && isYours && images.length === 0 && text === "") lines.push(element("p", "speech-aside", word("no_words")));
+  if (status === "failed") {
+    const what = word(isYours ? (message.is_spoken ? "not_recognised" : "not_sent") : "note_failed");
+    lines.push(element("p", "speech-problem", problem ? `${what} ${problem}` : what));
+  } else if (problem !== null && !isYours) lines.push(element("p", "speech-aside", word("note_incomplete")));
   node.replaceChildren(...lines);
 }
 
-/** @param {HTMLElement} node @param {string} source @param {() => void} onGrow */
-function photoIn(node, source, onGrow) {
-  const shown = node.querySelector("img");
-  if (shown) return shown; // the same element: a picture that is loaded again flickers
+/** @param {string} source @param {() => void} onGrow */
+function photo(source, onGrow) {
   const image = document.createElement("img");
   image.className = "speech-photo";
   image.alt = word("photo_yours");
@@ -135,9 +131,8 @@ function photoIn(node, source, onGrow) {
   return image;
 }
 
-/** @param {HTMLElement} node @param {import("./transcript.js").Item} item */
-function drawTool(node, item) {
-  const tool = item.tool;
+/** @param {HTMLElement} node @param {ChatMessage} message */
+function drawTool(node, { tool }) {
   if (!tool) return;
   const wasOpen = node.querySelector("details")?.open ?? false;
   node.className = "tool";
@@ -145,14 +140,14 @@ function drawTool(node, item) {
   details.open = wasOpen;
   const summary = document.createElement("summary");
   const result = tool.output === null ? word("tool_running") : tool.output;
-  summary.append(element("span", "tool-sign", "⌁"), element("span", "tool-line", `${tool.name}(${argumentsLine(tool.arguments)}) → ${result}`));
+  summary.append(element("span", "tool-sign", "⌁"), element("span", "tool-line", `${tool.name}(${argumentsLine(tool.text)}) → ${result}`));
   if (tool.output === null) summary.append(element("span", "caret"));
-  if (tool.endedAt !== null) {
+  if (tool.ended_at !== null) {
     const seconds = new Intl.NumberFormat(language(), { maximumFractionDigits: 1, minimumFractionDigits: 1 });
-    summary.append(element("span", "tool-time", `${seconds.format((tool.endedAt - tool.startedAt) / 1000)} ${word("seconds")}`));
+    summary.append(element("span", "tool-time", `${seconds.format((tool.ended_at - tool.started_at) / 1000)} ${word("seconds")}`));
   }
   const list = document.createElement("dl");
-  list.append(element("dt", "", word("tool_arguments")), valueLine(tool.arguments));
+  list.append(element("dt", "", word("tool_arguments")), valueLine(tool.text));
   if (tool.output !== null) list.append(element("dt", "", word("tool_result")), valueLine(tool.output));
   details.append(summary, list);
   node.replaceChildren(details);
@@ -181,10 +176,10 @@ function valueLine(value) {
   return line;
 }
 
-/** @param {HTMLElement} node @param {import("./transcript.js").Note} note */
-function drawNote(node, note) {
+/** @param {HTMLElement} node @param {ChatMessage} message */
+function drawNote(node, { payload, text }) {
   node.className = "note";
-  node.textContent = note.detail ? `${word(note.key)} ${note.detail}` : word(note.key);
+  node.textContent = payload?.key ? [word(payload.key), payload.detail].filter(Boolean).join(" ") : text;
 }
 
 /** @param {string} tag @param {string} className @param {string} [text] @returns {HTMLElement} */

@@ -84,8 +84,7 @@ export const PANEL_WORDS = {
   kbps: { en: "kbit/s", ru: "кбит/с" },
 
   // how an answer came about
-  fall_endpoint: { en: "silence", ru: "тишина" },
-  fall_recognized: { en: "words", ru: "слова" },
+  fall_recognized: { en: "pause and words", ru: "пауза и слова" },
   fall_token: { en: "thought", ru: "мысль" },
   fall_audio: { en: "voice", ru: "голос" },
   fall_heard: { en: "heard", ru: "слышно" },
@@ -93,5 +92,4 @@ export const PANEL_WORDS = {
   // cost
   cost: { en: "So far", ru: "Всего" },
   cost_tokens: { en: "tokens", ru: "токенов" },
-  cost_time: { en: "time", ru: "время" },
 };
