@@ -9,11 +9,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import get_args
+from typing import Any, get_args
 
 from antiphon.conversation.activity import SpeechActivity
 from antiphon.conversation.chat import Chat, ChatSettings, IsMeaningful
-from antiphon.conversation.events import AssistantItemDone, AssistantTruncated, FriendlyEvent, UserFailed
+from antiphon.conversation.events import (
+    AssistantItemDone,
+    AssistantTextDone,
+    AssistantTruncated,
+    FriendlyEvent,
+    UserFailed,
+)
 from antiphon.conversation.handlers import Handlers
 from antiphon.conversation.microphone import MicrophoneActivity, MicrophoneSettings
 from antiphon.conversation.prices import Price
@@ -57,6 +63,12 @@ class Conversation:
         self.turns = Turns()
         self.usage = UsageMeter(settings.prices)
         self.record = Record(most_items=settings.most_record_items, most_bytes=settings.most_record_bytes)
+        self._keeping: dict[type, Callable[[Any], None]] = {
+            AssistantTruncated: self._keep_heard,
+            AssistantTextDone: self._keep_words,
+            AssistantItemDone: self._keep_item,
+            UserFailed: self._forget_refused,
+        }
         parts: tuple[SpeechActivity | Turns | UsageMeter | MicrophoneActivity, ...]
         parts = (self.activity, self.turns, self.usage, self.microphone)
         self._hearing: dict[type, list[Callable[[FriendlyEvent, float], None]]] = {
@@ -121,11 +133,26 @@ class Conversation:
                 hear(event, now_ms)
             if self.handlers.tell(event):
                 self.chat.receive(event, now_ms)
-            if isinstance(event, AssistantTruncated):
-                self.record.heard(event.item_id, self.chat.heard_of(event.item_id) or "")
-            elif isinstance(event, AssistantItemDone) and event.item_id not in self.record:
-                # A server that never says what its items are.
-                self.record.said(event.item_id, self.chat.text_of(event.item_id))
-            elif isinstance(event, UserFailed) and self.router.was_refused(event.item_id):
-                self.record.forget(event.item_id)
+            keep = self._keeping.get(type(event))
+            if keep is not None:
+                keep(event)
         return events
+
+    # ── the record, where friendly events know more than the wire ────────────────────────────────────────────────
+
+    def _keep_heard(self, event: AssistantTruncated) -> None:
+        self.record.heard(event.item_id, self.chat.heard_of(event.item_id) or "")
+
+    def _keep_words(self, event: AssistantTextDone) -> None:
+        """A server that is asked what it kept of an interrupted answer knows better than an estimate."""
+        if self.record.was_cut(event.item_id):
+            self.record.heard(event.item_id, self.chat.heard_of(event.item_id) or event.text)
+
+    def _keep_item(self, event: AssistantItemDone) -> None:
+        """A server that never says what its items are."""
+        if event.item_id not in self.record:
+            self.record.said(event.item_id, self.chat.text_of(event.item_id))
+
+    def _forget_refused(self, event: UserFailed) -> None:
+        if self.router.was_refused(event.item_id):
+            self.record.forget(event.item_id)

@@ -111,6 +111,10 @@ class Record:
     def __contains__(self, item_id: str) -> bool:
         return item_id in self._items
 
+    def was_cut(self, item_id: str) -> bool:
+        """Whether it was an answer that was interrupted."""
+        return item_id in self._cut
+
     def said(self, item_id: str, text: str) -> None:
         """An answer that its server never described as an item."""
         if text:
