@@ -125,6 +125,11 @@ class Listening(Seated):
         if self._started:
             await self._seat.use_microphone(source)
 
+    @property
+    def dropped_microphone_blocks(self) -> int:
+        """Blocks of the user's voice that the server did not take in time."""
+        return self._seat.dropped_blocks
+
     async def set_speaker(self, sink: AudioSink | None) -> None:
         """Hear the assistant elsewhere from now on, or nowhere. The sink before is closed."""
         before = self._seat.speaking.use(sink)
