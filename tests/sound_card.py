@@ -11,10 +11,11 @@ import ctypes.util
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PROGRAMS = ("jackd", "jack_wait", "jack_lsp", "jack_thru")
+PROGRAMS = ("jackd", "jack_lsp", "jack_thru")
 
 LOOP = "loop"
 SYSTEM = "system"
@@ -50,28 +51,25 @@ class SoundCard:
         self._processes: list[subprocess.Popen[bytes]] = []
 
     def start(self) -> None:
-        period = self.rate // 100
+        period = self.rate // 50
         # -r: no real-time priority, which a container may not give.
         driver = ["-r", "-d", "dummy", "-r", str(self.rate), "-p", str(period), "-C", "1", "-P", "1"]
         # JACK keeps a list of eight servers and takes a dead one's place only under the same name: so a few fixed ones.
         for number in range(4):
             name = f"antiphon-tests-{number}"
             self.environment = {"JACK_DEFAULT_SERVER": name, "JACK_NO_START_SERVER": "1"}
+            if self._ports() is not None:
+                continue
             server = self._run(["jackd", "-n", name, *driver])
-            waited = ["jack_wait", "-s", name, "-w", "-t", "10"]
-            answered = subprocess.run(waited, check=False, capture_output=True, env=self._environment()).returncode == 0
-            if answered and server.poll() is None:
+            if self._appears("system:playback_1", server):
                 return
             self.unplug()
         raise RuntimeError("no JACK server starts here")
 
     def add_loop(self, name: str) -> None:
         """One more device that gives back what it is given."""
-        self._run(["jack_thru", name])
-        while subprocess.run(["jack_lsp"], check=False, capture_output=True, env=self._environment()).stdout.count(
-            f"{name}:output_1".encode()
-        ) == 0:
-            pass
+        if not self._appears(f"{name}:output_1", self._run(["jack_thru", name])):
+            raise RuntimeError("jack_thru does not start here")
 
     def unplug(self) -> None:
         """The card goes away, as when its cable is pulled."""
@@ -91,6 +89,20 @@ class SoundCard:
         )
         self._processes.append(process)
         return process
+
+    def _appears(self, port: str, process: subprocess.Popen[bytes]) -> bool:
+        """Waits until JACK has that port; False where the process ends instead, or does not make it in ten seconds."""
+        deadline = time.monotonic() + 10
+        while process.poll() is None and time.monotonic() < deadline:
+            if port in (self._ports() or ()):
+                return True
+            time.sleep(0.02)  # JACK tells nobody that it is ready
+        return False
+
+    def _ports(self) -> list[str] | None:
+        """The ports of the server of that name; None while there is none."""
+        listed = subprocess.run(["jack_lsp"], check=False, capture_output=True, text=True, env=self._environment())
+        return None if listed.returncode else listed.stdout.split()
 
     def _environment(self) -> dict[str, str]:
         return {**os.environ, **self.environment}

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final
 
-from antiphon.client.audio.device_stream import DeviceStream, PortAudioStream, SilentStream
+from antiphon.client.audio.device_stream import DeviceStream, PortAudioStream, SilentStream, in_thread
 from antiphon.client.audio.devices import Device, Direction, choose, list_devices
 from antiphon.client.audio.errors import AudioError, DeviceError
 
@@ -22,6 +22,9 @@ logger = logging.getLogger("antiphon.client.audio")
 
 LOOK_EVERY_S: Final = 0.25
 TRY_AGAIN_S: Final = 5.0
+
+OPENING_S: Final = 8.0
+"""Opening a device takes some hundred ms at most; a sound system whose server has died may never answer."""
 
 
 class SlotState(Enum):
@@ -67,7 +70,6 @@ class DeviceSlot:
         self._state = SlotState.CLOSED
         self._device: Device | None = None
         self._stream: DeviceStream | None = None
-        self._turn = 0  # counts the streams: only the newest one's sound counts
         self._changing = asyncio.Lock()
         self._watch: asyncio.Task[None] | None = None
         self._past_xruns = 0
@@ -123,7 +125,6 @@ class DeviceSlot:
             self._watch = None
         async with self._changing:
             self._state, self._device = SlotState.CLOSED, None
-            self._turn += 1
             stream, self._stream = self._stream, None
             if stream is not None:
                 self._past_xruns += stream.xruns
@@ -160,30 +161,30 @@ class DeviceSlot:
             await self._use(SlotState.FALLEN_BACK, device, stream, reason)
 
     async def _opened(self, choice: int | str | None, *, rescan: bool = False) -> tuple[Device, PortAudioStream]:
-        turn = self._turn + 1
+        noun = self._direction.noun
+        opened: list[PortAudioStream] = []
 
-        def find_and_open() -> tuple[Device, PortAudioStream]:
+        def is_current() -> bool:
+            return bool(opened) and opened[0] is self._stream
+
+        def find_and_open() -> PortAudioStream:
             device = choose(list_devices(rescan=rescan), choice, self._direction)
-            return device, self._open_stream(device, lambda: self._turn == turn)
+            opened.append(self._open_stream(device, is_current))
+            return opened[0]
 
-        opening = asyncio.create_task(asyncio.to_thread(find_and_open))
         try:
-            device, stream = await asyncio.shield(opening)
-        except asyncio.CancelledError:
-            # The thread goes on, and what it opens must not stay open.
-            (late,) = await asyncio.gather(opening, return_exceptions=True)
-            if not isinstance(late, BaseException):
-                await late[1].aclose()
-            raise
+            async with asyncio.timeout(OPENING_S):
+                stream = await in_thread(find_and_open, unwanted=PortAudioStream.leave)
+        except TimeoutError as error:
+            raise DeviceError(f"The {noun} cannot be opened: the sound system does not answer.") from error
         except AudioError:
             raise
         except Exception as error:
-            raise DeviceError(f"The {self._direction.noun} cannot be opened: {error}") from error
-        return device, stream
+            raise DeviceError(f"The {noun} cannot be opened: {error}") from error
+        return stream.device, stream
 
     async def _use(self, state: SlotState, device: Device | None, stream: DeviceStream, reason: str) -> None:
-        old, self._stream = self._stream, stream
-        self._turn += 1  # from here on, only the new one's sound counts
+        old, self._stream = self._stream, stream  # from here on, only the new one's sound counts
         self._state, self._device = state, device
         if old is not None:
             self._past_xruns += old.xruns

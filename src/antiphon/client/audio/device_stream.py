@@ -11,12 +11,15 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Final, Protocol
+from contextlib import suppress
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from antiphon.audio import PCM_RATE, Resampler
-from antiphon.client.audio.devices import OPEN_STREAMS, PORTAUDIO_LOCK, Device, Direction, load_sounddevice
+from antiphon.client.audio.devices import OPEN_STREAMS, Device, Direction, load_sounddevice, portaudio_alone
 from antiphon.client.audio.echo import PIECE_BYTES, PIECE_MS, PIECE_SAMPLES
 from antiphon.client.audio.errors import DeviceError
+
+T = TypeVar("T")
 
 logger = logging.getLogger("antiphon.client.audio")
 
@@ -36,6 +39,39 @@ Captured = Callable[[bytes], None]
 
 Wanted = Callable[[float], bytes]
 """Gives the next 10 ms to play, to the device's thread; the argument: when they will be heard, of `time.monotonic`."""
+
+
+def in_thread(work: Callable[[], T], *, unwanted: Callable[[T], object] | None = None) -> asyncio.Future[T]:
+    """What `work` returns, done in a thread of its own. Cancelling the future leaves the thread to itself; what it
+    returns then is given to `unwanted`.
+
+    Not `asyncio.to_thread`: at its end the interpreter waits for those threads, and these may never come back.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: Exception | None) -> None:
+        if future.done():
+            if error is None and unwanted is not None:
+                unwanted(cast("T", result))
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(cast("T", result))
+
+    def run() -> None:
+        result: T | None = None
+        failed: Exception | None = None
+        try:
+            result = work()
+        except Exception as error:  # noqa: BLE001 -- given on to whoever waits
+            failed = error
+        with suppress(RuntimeError):  # the loop is closed: nobody waits
+            loop.call_soon_threadsafe(settle, result, failed)
+
+    threading.Thread(target=run, name="antiphon-sound-device", daemon=True).start()
+    return future
 
 
 class DeviceStream(Protocol):
@@ -86,27 +122,23 @@ class PortAudioStream:
     def is_alive(self) -> bool:
         return not self._finished and time.monotonic() - self._called < STALLED_S
 
-    async def aclose(self) -> None:
-        """Stop at once; gives up waiting after a second, for a device that is gone may never let go."""
+    def leave(self) -> asyncio.Future[None]:
+        """Stop at once, whether anybody waits for it or not."""
         stream, self._stream = self._stream, None
-        if stream is None:
-            return
-        loop, closed = asyncio.get_running_loop(), asyncio.Event()
 
         def close() -> None:
-            # Without the lock, for it may never come back.
-            try:
+            if stream is not None:
+                # Not `portaudio_alone`, for it may never come back.
                 stream.close(ignore_errors=True)  # aborts it first
                 OPEN_STREAMS.closed()
-            finally:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(closed.set)
 
-        # Not `asyncio.to_thread`: the interpreter waits at its end for those threads, and this one may never come back.
-        threading.Thread(target=close, name="antiphon-close-sound-device", daemon=True).start()
+        return in_thread(close)
+
+    async def aclose(self) -> None:
+        """Stop at once; gives up waiting after a second, for a device that is gone may never let go."""
         try:
             async with asyncio.timeout(CLOSING_S):
-                await closed.wait()
+                await self.leave()
         except TimeoutError:
             logger.warning("The sound device %r does not let go; it is left behind.", self.device.name)
 
@@ -170,7 +202,7 @@ def _open(
         if channels > device.channels(direction):
             continue
         stream = PortAudioStream(device, rate, channels, latency_ms)
-        with PORTAUDIO_LOCK:
+        with portaudio_alone():
             raw: Any = None
             try:
                 raw = make(

@@ -6,7 +6,8 @@ Opening one is `device_stream`'s. sounddevice is imported when a list is asked f
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -49,13 +50,24 @@ class Device:
         return self.default_input if direction is Direction.INPUT else self.default_output
 
 
-PORTAUDIO_LOCK: Final = threading.RLock()
-"""PortAudio may not list, open and close in two threads at once."""
+_PORTAUDIO: Final = threading.RLock()
+_ANSWERS_WITHIN_S: Final = 5.0
+
+
+@contextmanager
+def portaudio_alone() -> Iterator[None]:
+    """PortAudio may not list and open in two threads at once. Raises DeviceError where another never comes back."""
+    if not _PORTAUDIO.acquire(timeout=_ANSWERS_WITHIN_S):
+        raise DeviceError("The sound system of this machine does not answer.")
+    try:
+        yield
+    finally:
+        _PORTAUDIO.release()
 
 
 def load_sounddevice() -> Any:
     """The module sounddevice, with PortAudio started. Raises AudioUnavailable, saying what is to be installed."""
-    with PORTAUDIO_LOCK:
+    with portaudio_alone():
         try:
             import sounddevice  # noqa: PLC0415 -- only those who open a device need it
         except ImportError as error:
@@ -76,13 +88,14 @@ class OpenStreams:
 
     def __init__(self) -> None:
         self.count = 0
+        self._lock = threading.Lock()
 
     def opened(self) -> None:
-        with PORTAUDIO_LOCK:
+        with self._lock:
             self.count += 1
 
     def closed(self) -> None:
-        with PORTAUDIO_LOCK:
+        with self._lock:
             self.count -= 1
 
 
@@ -96,7 +109,7 @@ def list_devices(*, rescan: bool = False) -> list[Device]:
     none of its streams is open; otherwise the list is the one from before.
     """
     sounddevice = load_sounddevice()
-    with PORTAUDIO_LOCK:
+    with portaudio_alone():
         if rescan and not OPEN_STREAMS.count:
             # Not in its documentation, but the way that its author names for this.
             sounddevice._terminate()
