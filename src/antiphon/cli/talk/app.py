@@ -137,6 +137,11 @@ class TalkApp(App[int], inherit_bindings=False):
     async def _run_call(self) -> None:
         await self._call.run()
 
+    @property
+    def is_drawing(self) -> bool:
+        """Whether something has changed that is not on the screen yet."""
+        return self._drawing or not self._typed.empty()
+
     def _changed(self) -> None:
         """Draw soon, however often this is called."""
         if not self._drawing and self.is_running:

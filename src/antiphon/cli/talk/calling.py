@@ -289,7 +289,8 @@ class TalkCall:
             self._over.set()
 
     def _fault(self, fault: Fault) -> None:
-        if fault.severity is Severity.WARNING:
+        # While it calls again, one sentence has been said already, and every attempt fails with the same.
+        if fault.severity is Severity.WARNING and self.state.link is not Link.RECONNECTING:
             self.notes.append(str(fault.error))
             self._refresh()
 

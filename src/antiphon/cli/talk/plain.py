@@ -156,8 +156,8 @@ async def _paced(pcm: bytes) -> AsyncIterator[bytes]:
 
 
 async def _played(client: RealtimeClient, page: _Page) -> None:
-    """Wait until nothing of the answer is still on its way: over WebRTC sound comes at the pace of speaking."""
-    if client.transport_kind == "webrtc":
+    """Wait until nothing that is kept is still on its way: over WebRTC sound comes at the pace of speaking."""
+    if page.keeps_sound and client.transport_kind == "webrtc":
         async with asyncio.timeout(ANSWER_S):
             await page.quiet.wait()
 
@@ -289,6 +289,11 @@ class _Page:
         self._watch.receive(event)
         if self._watch.is_over:
             self._over.set()
+
+    @property
+    def keeps_sound(self) -> bool:
+        """Whether somebody wants to hear the answers later."""
+        return self._save is not None
 
     def sounded(self, pcm: bytes) -> None:
         """A piece of the answers' sound."""

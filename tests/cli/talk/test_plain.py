@@ -1,0 +1,198 @@
+"""`antiphon talk` through pipes and files, the real process against a real server with the embedded engine."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from antiphon.audio.wav import read_wav
+from antiphon_process import antiphon
+from antiphon_server import antiphon_server
+from speech_samples import say, write_wav
+
+AGENT = """
+from antiphon.agent import Agent, tool
+
+@tool
+async def add(first: int, second: int) -> int:
+    \"\"\"Add two numbers.\"\"\"
+    return first + second
+
+agent = Agent(name="adder", tools=[add])
+"""
+PHOTO = Path(__file__).resolve().parents[3] / "docs" / "images" / "page-desktop.png"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    folder = tmp_path_factory.mktemp("server")
+    (folder / "app.py").write_text(AGENT)
+    with antiphon_server("app.py:agent", "--upstream", "local", folder=folder) as url:
+        yield url
+
+
+async def test_a_line_in_is_the_answers_words_out_and_nothing_else(server: str, tmp_path: Path) -> None:
+    ended = await antiphon("talk", server, stdin="hello\n", folder=tmp_path)
+    assert (ended.code, ended.out.count("\n")) == (0, 1)
+    assert ended.out.startswith("Hello. I am Antiphon")
+    assert "Connected to" in ended.err
+
+
+async def test_several_lines_are_several_turns_and_tools_at_the_server_are_waited_for(
+    server: str, tmp_path: Path
+) -> None:
+    ended = await antiphon("talk", server, "--text", stdin="hello\n\nadd two and five", folder=tmp_path)
+    assert ended.code == 0
+    hello, added = ended.out.splitlines()
+    assert hello.startswith("Hello.")
+    assert "7" in added
+
+
+async def test_events_come_as_lines_of_json(server: str, tmp_path: Path) -> None:
+    ended = await antiphon("talk", server, "--json", stdin="add two and five\n", folder=tmp_path)
+    events = [json.loads(line) for line in ended.out.splitlines()]
+    types = [event["type"] for event in events]
+    assert types[0] == "session.created"
+    assert types.count("assistant.completed") == 2
+    (output,) = [event for event in events if event["type"] == "tool.output"]
+    assert output["output"] == "7"
+
+
+async def test_a_recording_is_spoken_transcribed_and_answered_aloud(server: str, tmp_path: Path) -> None:
+    write_wav(tmp_path / "question.wav", await say("ten of clubs"))
+    ended = await antiphon(
+        "talk", server, "--file", "question.wav", "--save", "answer.wav", "--trace", "call.jsonl", folder=tmp_path
+    )
+    assert ended.code == 0, ended.err
+    mine, theirs = ended.out.splitlines()
+    assert mine.startswith("You: ")
+    assert len(mine.split()) > 1
+    assert theirs.startswith("Antiphon: ")
+    answer = read_wav(tmp_path / "answer.wav")
+    assert len(answer.pcm) / 2 / answer.sample_rate > 1.0
+
+    shown = await antiphon("replay", "call.jsonl", folder=tmp_path)
+    assert shown.code == 0
+    assert mine.removeprefix("You: ") in shown.out
+    assert "answers began after" in shown.out
+
+
+async def test_over_webrtc_the_server_finds_the_turns_end_by_itself(server: str, tmp_path: Path) -> None:
+    write_wav(tmp_path / "question.wav", await say("hello"))
+    ended = await antiphon("talk", server, "--file", "question.wav", "--transport", "webrtc", folder=tmp_path)
+    assert ended.code == 0, ended.err
+    assert ended.out.splitlines()[-1].startswith("Antiphon: ")
+
+
+async def test_a_picture_is_shown_with_the_first_line(server: str, tmp_path: Path) -> None:
+    ended = await antiphon("talk", server, "--photo", str(PHOTO), stdin="what is this picture", folder=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "1280 by 800" in ended.out
+
+
+async def test_a_picture_alone_is_a_turn_too(server: str, tmp_path: Path) -> None:
+    ended = await antiphon("talk", server, "--photo", str(PHOTO), folder=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "1280 by 800" in ended.out
+
+
+async def test_the_servers_voice_says_what_it_is_told(server: str, tmp_path: Path) -> None:
+    ended = await antiphon("say", "Good morning.", "--url", server, "--save", "a.wav", folder=tmp_path)
+    assert ended.code == 0, ended.err
+    assert len(read_wav(tmp_path / "a.wav").pcm) > 20_000
+
+
+async def test_settings_come_from_antiphon_toml_beside_those_of_serve(server: str, tmp_path: Path) -> None:
+    (tmp_path / "antiphon.toml").write_text(f'port = 4000\n[talk]\nurl = "{server}"\n')
+    ended = await antiphon("talk", stdin="hello", folder=tmp_path)
+    assert ended.code == 0, ended.err
+    (tmp_path / "antiphon.toml").write_text(f'[talk]\nulr = "{server}"\n')
+    ended = await antiphon("talk", stdin="hello", folder=tmp_path)
+    assert ended.code == 1
+    assert "Did you mean 'talk_url'?" in ended.err
+
+
+# ── what is wrong ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+async def test_where_no_server_runs_it_says_how_to_start_one(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    ended = await antiphon("talk", f"http://127.0.0.1:{port}", stdin="hello", folder=tmp_path)
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.strip() == (f"antiphon: No server answers at 127.0.0.1:{port}. Start one with `antiphon serve`.")
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "words"),
+    [
+        (("talk", "127.0.0.1:3000"), 1, "Did you mean http://127.0.0.1:3000?"),
+        (("talk", "htp://127.0.0.1"), 1, "Did you mean http://127.0.0.1?"),
+        (("talk", "opnai"), 1, "Did you mean 'openai'?"),
+        (("talk", "openai"), 1, "set OPENAI_API_KEY"),
+        (("talk", "azure"), 1, "set AZURE_OPENAI_ENDPOINT"),
+        (("talk", "--save", "answer.mp3"), 1, "call the file answer.wav"),
+        (("talk", "--file", "no.wav"), 2, "no.wav"),
+        (("talk", "--file", "noise.wav"), 1, "noise.wav: not a WAV file"),
+        (("talk", "--photo", "noise.wav"), 1, "noise.wav is no PNG or JPEG"),
+        (("talk", "--txt"), 2, "--text"),
+        (("tlk",), 2, "Did you mean 'talk'?"),
+        (("replay", "noise.wav"), 1, "is no trace"),
+        (("replay", "broken.jsonl"), 1, "broken.jsonl, line 2"),
+        (("say",), 2, "nothing to say"),
+        (("say", "x", "--save", "x.ogg"), 1, "call the file x.wav"),
+        (("completion", "tcsh"), 2, "fish"),
+    ],
+)
+def test_what_is_wrong_is_one_plain_sentence(
+    args: tuple[str, ...], code: int, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from click.testing import CliRunner
+
+    from antiphon.cli import main
+    from antiphon_process import clean_environment
+
+    (tmp_path / "noise.wav").write_bytes(b"RIFFnonsense")
+    lines = ['{"antiphon_trace": 1}', '{"t": 1}', '{"t": 2, "dir": "note", "decision": "trace_ended"}']
+    (tmp_path / "broken.jsonl").write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    kept = clean_environment()
+    for name in ("OPENAI_API_KEY", "AZURE_OPENAI_ENDPOINT", "ANTIPHON_URL"):
+        assert name not in kept
+        monkeypatch.delenv(name, raising=False)
+    result = CliRunner().invoke(main, list(args), input="")
+    assert result.exit_code == code, result.output
+    assert words in result.output
+    assert "Traceback" not in result.output
+
+
+async def test_a_wrong_token_says_where_to_get_the_right_one(tmp_path: Path) -> None:
+    with antiphon_server("--token", "a-token-of-our-own-1", folder=tmp_path) as url:
+        ended = await antiphon("talk", url, "--token", "another-token-0000", stdin="hello", folder=tmp_path)
+        assert ended.code == 1
+        assert "--token" in ended.err
+        assert "another-token-0000" not in ended.err
+        ended = await antiphon("talk", f"{url}/?token=a-token-of-our-own-1", stdin="hello", folder=tmp_path)
+        assert ended.code == 0, ended.err
+
+
+async def test_the_embedded_voice_needs_no_server(tmp_path: Path) -> None:
+    ended = await antiphon("say", "--save", "a.wav", stdin="Good morning.", folder=tmp_path)
+    assert ended.code == 0, ended.err
+    assert len(read_wav(tmp_path / "a.wav").pcm) > 20_000
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+async def test_the_completion_of_each_shell_is_printed(shell: str, tmp_path: Path) -> None:
+    ended = await antiphon("completion", shell, folder=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "_ANTIPHON_COMPLETE" in ended.out
+    (tmp_path / ".env").write_text("this is wrong")
+    env = {"_ANTIPHON_COMPLETE": f"{shell}_complete", "COMP_WORDS": "antiphon talk --tra", "COMP_CWORD": "2"}
+    completed = await antiphon(env=env, folder=tmp_path)
+    assert shell == "fish" or "--transport" in completed.out
+    assert "Traceback" not in completed.err
