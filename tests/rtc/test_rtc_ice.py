@@ -189,6 +189,6 @@ def test_the_hooks_of_aioice_and_aiortc_are_still_there() -> None:
     sctp = inspect.getsource(aiortc.RTCSctpTransport)
     for name in (
         "_advertised_rwnd", "_association_state", "_data_channel_queue", "_data_channels", "_handle_data",
-        "_outbound_queue", "_receive_sack_chunk", "_sent_queue", "_set_state",
+        "_outbound_queue", "_receive_sack_chunk", "_rto", "_send_chunk", "_sent_queue", "_set_state",
     ):  # fmt: skip
         assert name in sctp, name

@@ -14,13 +14,14 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from aiortc import RTCDataChannel, RTCDataChannelParameters, RTCDtlsTransport, RTCSctpTransport
-from aiortc.rtcsctptransport import RTCSctpCapabilities, SackChunk
+from aiortc.rtcsctptransport import Chunk, InitChunk, RTCSctpCapabilities, SackChunk, serialize_packet
 
 from antiphon.rtc.settings import EventTooLarge
 
 logger = logging.getLogger(__name__)
 
 _MAX_CHANNELS: Final = 16
+_FIRST_RTO: Final = 1.0  # RFC 9260 section 16; aiortc's 3 s are RFC 4960's, and a lost first packet costs that much
 _HIGH_WATER: Final = 256 * 1024
 _WINDOW_SLACK: Final = 64 * 1024  # what an honest peer may have sent before it heard that the window is closed
 
@@ -32,6 +33,7 @@ class GuardedSctp(RTCSctpTransport):
         super().__init__(dtls)
         # The window must hold one whole message, and what is on its way behind it.
         self._advertised_rwnd = 2 * max_message
+        self._rto = _FIRST_RTO
         self._on_violation = on_violation
         self._acknowledged = asyncio.Event()
 
@@ -42,6 +44,15 @@ class GuardedSctp(RTCSctpTransport):
         ):
             self._acknowledged.clear()
             await self._acknowledged.wait()
+
+    async def _send_chunk(self, chunk: Chunk) -> None:
+        if not isinstance(chunk, InitChunk):
+            await super()._send_chunk(chunk)
+            return
+        # An INIT carries no tag, ever (RFC 9260 section 8.5.1). aiortc gives it the peer's once that is known, and no
+        # peer takes it then: where both first INIT ACKs are lost, no channel would open any more.
+        assert self._remote_port is not None
+        await self.transport._send_data(serialize_packet(self._local_port, self._remote_port, 0, chunk))
 
     async def _receive_sack_chunk(self, chunk: SackChunk) -> None:
         await super()._receive_sack_chunk(chunk)
