@@ -9,3 +9,4 @@ export { Router } from "./router.js";
 export { SpeechActivity } from "./speech-activity.js";
 export { answerMs, Turns } from "./turns.js";
 export { OPENAI_PRICES, UsageMeter } from "./usage.js";
+export { AntiphonCall } from "./antiphon-call.js";

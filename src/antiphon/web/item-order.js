@@ -131,14 +131,18 @@ export class Order {
     }
     const of = (/** @type {string|null} */ id) => (followers.get(id) ?? []).sort((a, b) => a.arrival - b.arrival).map((one) => one.id);
     /** @type {Set<string>} */ const seen = new Set();
-    const ahead = of(null);
-    for (let id = ahead.pop(); id !== undefined; id = ahead.pop()) {
-      if (seen.has(id)) continue;
-      seen.add(id);
-      ahead.push(...of(id));
-    }
-    // A server that names a ring of predecessors must not make words vanish.
-    const order = [...seen, ...[...this.#placed.keys()].filter((id) => !seen.has(id))];
+    const walk = (/** @type {string[]} */ ahead) => {
+      for (let id = ahead.pop(); id !== undefined; id = ahead.pop()) {
+        if (seen.has(id)) continue;
+        seen.add(id);
+        ahead.push(...of(id));
+      }
+    };
+    walk(of(null));
+    // A ring of predecessors must not make words vanish: it begins where nobody named one, or anywhere.
+    const isNamed = (/** @type {string} */ id) => Number(this.#placed.get(id)?.previous !== undefined);
+    for (const id of [...this.#placed.keys()].filter((one) => !seen.has(one)).sort((a, b) => isNamed(a) - isNamed(b))) walk([id]);
+    const order = [...seen];
     const isChanged = order.length !== this.ids.length || order.some((id, at) => id !== this.ids[at]);
     this.ids = order;
     return isChanged;

@@ -16,6 +16,7 @@
  * @property {boolean} isAnnounced
  * @property {boolean} isDone
  * @property {boolean} isSpoken
+ * @property {boolean} isHeard  the server said that the user began to say it
  * @property {boolean} isOwn  this side sent it
  * @property {boolean} isConfirmed  the server has it
  * @property {Map<number, string|null>} parts  its final words by content index, null while they stream
@@ -52,7 +53,7 @@ export class Items {
     if (!item) {
       item = {
         id, kind, session: this.#session, responseId, previous: undefined, isAnnounced: false, isDone: false, isSpoken: false,
-        isOwn: false, isConfirmed: false, parts: new Map(), name: "", callId: "", serverLabel: null, arguments: "",
+        isHeard: false, isOwn: false, isConfirmed: false, parts: new Map(), name: "", callId: "", serverLabel: null, arguments: "",
       };
       this.#items.set(id, item);
       if (this.#items.size > MOST_ITEMS) this.#items.delete(firstOf(this.#items.keys()));

@@ -101,6 +101,12 @@ export class Router {
   // ── the user ──────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {any} event @returns {Friendly[]} */
+  speechStarted({ item_id, audio_start_ms: audio_ms = 0 }) {
+    this.#spoken(item_id).isHeard = true;
+    return [{ type: "user.speech_started", item_id, audio_ms }];
+  }
+
+  /** @param {any} event @returns {Friendly[]} */
   committed(event) {
     const item = this.#spoken(event.item_id);
     return item.kind === "user" ? this.items.announce(item, event.previous_item_id) : [];
@@ -113,7 +119,8 @@ export class Router {
     if (item.kind !== "user") return [];
     const kind = event.type.slice(event.type.lastIndexOf(".") + 1);
     if (kind === "delta" && typeof item.parts.get(index) === "string") return [];
-    const begun = item.isAnnounced ? [] : this.items.announce(item);
+    // Words may come while the user still speaks, before there is an item.
+    const begun = item.isAnnounced || (kind === "delta" && item.isHeard) ? [] : this.items.announce(item);
     if (kind === "failed") return [...begun, { type: "user.failed", item_id: item.id, error: event.error ?? {} }];
     item.parts.set(index, kind === "delta" ? null : event.transcript);
     if (kind === "delta") return [...begun, { type: "user.delta", item_id: item.id, content_index: index, delta: event.delta }];
@@ -284,7 +291,7 @@ const ROUTES = {
   "session.updated": (router, event) => router.session(event),
   "rate_limits.updated": (_, event) => [{ type: "session.rate_limits", rate_limits: event.rate_limits }],
   error: (router, event) => router.error(event),
-  "input_audio_buffer.speech_started": (_, event) => [{ type: "user.speech_started", item_id: event.item_id, audio_ms: event.audio_start_ms ?? 0 }],
+  "input_audio_buffer.speech_started": (router, event) => router.speechStarted(event),
   "input_audio_buffer.speech_stopped": (_, event) => [{ type: "user.speech_stopped", item_id: event.item_id, audio_ms: event.audio_end_ms ?? 0 }],
   "input_audio_buffer.cleared": () => [{ type: "user.audio_cleared" }],
   "input_audio_buffer.timeout_triggered": (_, event) => [{ type: "user.timeout", item_id: event.item_id }],
