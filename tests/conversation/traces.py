@@ -427,6 +427,68 @@ def every_item_is_the_first() -> Script:
     return script.after(300).speech("item_u2", None).recognised("item_u2", "Two?")
 
 
+def message_at_the_root() -> Script:
+    """We put a message before all others: two items of a session are the first, and the later one stands before."""
+    script = Script().session().after(100).typed("item_u1", None, {"type": "input_text", "text": "Second."})
+    item = {"id": "item_u2", "type": "message", "role": "user", "content": [{"type": "input_text", "text": "First."}]}
+    script.client("conversation.item.create", previous_item_id="root", item=item).after(20)
+    taken = user_item("item_u2", {"type": "input_text", "text": "First."})
+    script.server("conversation.item.added", previous_item_id=None, item=taken)
+    return script.server("conversation.item.done", previous_item_id=None, item=taken)
+
+
+def sent_without_an_id() -> Script:
+    """A message that we sent without an id, and a result without one, are there when the server has them."""
+    script = Script().session().after(100)
+    text = {"type": "input_text", "text": "Oslo?"}
+    item = {"type": "message", "role": "user", "content": [text]}
+    script.client("conversation.item.create", item=item).after(20)
+    script.server("conversation.item.added", previous_item_id=None, item=user_item("item_u1", text))
+    script.client("response.create").after(50).response("resp_1")
+    script.call("resp_1", "item_f1", "call_1", "item_u1", pieces=["{}"])
+    script.response_done("resp_1", tool_call("item_f1", "call_1", "{}")).after(100)
+    output = {"type": "function_call_output", "call_id": "call_1", "output": "4"}
+    script.client("conversation.item.create", item=output).after(20)
+    return script.server("conversation.item.added", previous_item_id="item_f1", item={"id": "item_o1", **output})
+
+
+def interrupted_while_it_was_played() -> Script:
+    """An answer that was complete is interrupted while it is still played; the server is asked what it kept of it."""
+    script = Script().session().after(500).speech("item_u1", None).recognised("item_u1", "Tell me a story.")
+    script.after(80).response("resp_1").answer_item("resp_1", "item_a1", "item_u1").audio_part("resp_1", "item_a1")
+    script.heard("started", "resp_1").says("resp_1", "item_a1", STORY)
+    script.answer_done("resp_1", "item_a1", "item_u1", STORY)
+    script.response_done("resp_1", spoken_answer("item_a1", STORY)).after(2000)
+    script.server("input_audio_buffer.speech_started", audio_start_ms=6000, item_id="item_u2")
+    script.heard("cleared", "resp_1")
+    script.server("conversation.item.truncated", item_id="item_a1", content_index=0, audio_end_ms=2100)
+    script.client("conversation.item.retrieve", item_id="item_a1").after(20)
+    return script.server(
+        "conversation.item.retrieved", item=spoken_answer("item_a1", "Once upon a time there was", "incomplete")
+    )
+
+
+def mcp_call() -> Script:
+    """A tool of an MCP server: it is listed, asked for, called, and gives its output with the same item."""
+    script = Script().session().after(100)
+    listed = {"id": "item_l1", "type": "mcp_list_tools", "server_label": "docs", "tools": []}
+    script.server("conversation.item.added", previous_item_id=None, item=listed)
+    script.typed("item_u1", "item_l1", {"type": "input_text", "text": "Look it up."})
+    script.client("response.create").after(60).response("resp_1")
+    call = {"id": "item_m1", "type": "mcp_call", "server_label": "docs", "name": "search", "arguments": ""}
+    where = {"response_id": "resp_1", "item_id": "item_m1", "output_index": 0}
+    script.server("response.output_item.added", response_id="resp_1", output_index=0, item=call)
+    script.server("conversation.item.added", previous_item_id="item_u1", item=call)
+    script.server("response.mcp_call_arguments.delta", **where, delta='{"q":"x"}').after(20)
+    script.server("response.mcp_call_arguments.done", **where, arguments='{"q":"x"}')
+    script.server("response.mcp_call.in_progress", output_index=0, item_id="item_m1").after(400)
+    done = {**call, "arguments": '{"q":"x"}', "output": "Found."}
+    script.server("response.mcp_call.completed", output_index=0, item_id="item_m1")
+    script.server("response.output_item.done", response_id="resp_1", output_index=0, item=done)
+    script.server("conversation.item.done", previous_item_id="item_u1", item=done)
+    return script.response_done("resp_1", done)
+
+
 TRACES: dict[str, tuple[Callable[[], Script], dict[str, Any]]] = {
     maker.__name__: (maker, {})
     for maker in (
@@ -456,6 +518,10 @@ TRACES: dict[str, tuple[Callable[[], Script], dict[str, Any]]] = {
         false_start,
         answer_beside_the_conversation,
         every_item_is_the_first,
+        message_at_the_root,
+        sent_without_an_id,
+        interrupted_while_it_was_played,
+        mcp_call,
     )
 }
 """By name: how the trace is made, and the chat's settings that differ from the default."""
