@@ -10,14 +10,30 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent, CallContext, CallLimits, Tool, ToolContext, ToolError, tool
-    from antiphon.client import ClientError, ClientSettings, ClosedError, ConnectError, RealtimeClient
+    from antiphon.client import (
+        ClientError,
+        ClientSettings,
+        ClosedError,
+        ConnectError,
+        ConnectionState,
+        RealtimeClient,
+        Target,
+    )
     from antiphon.errors import AntiphonError
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "antiphon.agent": ("Agent", "CallContext", "CallLimits", "Tool", "ToolContext", "ToolError", "tool"),
-    "antiphon.client": ("ClientError", "ClientSettings", "ClosedError", "ConnectError", "RealtimeClient"),
+    "antiphon.client": (
+        "ClientError",
+        "ClientSettings",
+        "ClosedError",
+        "ConnectError",
+        "ConnectionState",
+        "RealtimeClient",
+        "Target",
+    ),
     "antiphon.errors": ("AntiphonError",),
 }
 
@@ -30,7 +46,9 @@ __all__ = [
     "ClientSettings",
     "ClosedError",
     "ConnectError",
+    "ConnectionState",
     "RealtimeClient",
+    "Target",
     "Tool",
     "ToolContext",
     "ToolError",
