@@ -9,6 +9,7 @@ import { byId } from "./page.js";
 export class Attachment {
   /** @type {ImageBitmap|null} */ #photo = null;
   /** @type {MediaStream|null} */ #camera = null;
+  /** @type {"environment"|"user"} the camera that looks away, or the one that looks at the person */ #facing = "environment";
 
   /** @param {{onChange: () => void, onProblem: (key: string) => void}} observer */
   constructor(observer) {
@@ -31,6 +32,10 @@ export class Attachment {
     });
     byId("attached-remove").addEventListener("click", () => this.clear());
     byId("camera-take").addEventListener("click", () => void this.#shoot());
+    byId("camera-turn").addEventListener("click", () => {
+      this.#facing = this.#facing === "environment" ? "user" : "environment";
+      void this.#openCamera();
+    });
     byId("camera-close").addEventListener("click", () => this.#dialog.close());
     this.#dialog.addEventListener("close", () => this.#closeCamera());
     addEventListener("paste", (event) => this.#takeFirstImage(event.clipboardData, event));
@@ -114,16 +119,20 @@ export class Attachment {
     /** @type {MediaStream} */
     let stream;
     try {
-      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment", width: { ideal: 1280 } } });
-    } catch {
-      this.observer.onProblem("camera_refused");
+      this.#closeCamera(); // a phone opens one camera at a time
+      stream = await navigator.mediaDevices.getUserMedia({ video: { facingMode: this.#facing, width: { ideal: 1280 } } });
+    } catch (error) {
+      this.#dialog.close();
+      const isMissing = error instanceof DOMException && error.name === "NotFoundError";
+      this.observer.onProblem(isMissing ? "camera_missing" : "camera_refused");
       return;
     }
-    this.#closeCamera();
     this.#camera = stream;
     this.#video.srcObject = stream;
     void this.#video.play().catch(() => {});
-    this.#dialog.showModal();
+    if (!this.#dialog.open) this.#dialog.showModal();
+    const all = await navigator.mediaDevices.enumerateDevices().catch(() => []);
+    byId("camera-turn").hidden = all.filter((device) => device.kind === "videoinput").length < 2;
   }
 
   async #shoot() {

@@ -105,7 +105,7 @@ export class Caller {
       session: sessionOf(settings),
       microphone: withMicrophone ? (settings.microphone ? { deviceId: { ideal: settings.microphone } } : true) : false,
       sound: this.page.sound,
-      chat: { user_placeholder_on_start: true, assistant_placeholder_on_start: true, is_meaningful: () => true },
+      chat: { user_placeholder_on_start: true, assistant_placeholder_on_start: true, show_system: true, is_meaningful: () => true },
     });
     this.call = mine;
     this.#turns = mine.turns;

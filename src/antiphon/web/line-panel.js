@@ -14,7 +14,7 @@ const PLOTS = /** @type {const} */ ([
   { name: "kbps", words: "link_rate", unit: "kbps", most: 60 },
 ]);
 
-/** @param {readonly import("./quality.js").LineSample[]} samples  none: no call */
+/** @param {readonly import("./quality.js").LineSample[]} samples  none: no call @returns what was judged of it */
 export function drawLine(samples) {
   const last = samples.at(-1);
   const { verdict, cause } = judge(samples);
@@ -35,6 +35,7 @@ export function drawLine(samples) {
     row.dataset.figure = name;
     return row;
   }));
+  return { verdict, cause };
 }
 
 /** @param {number} value @param {"ms"|"%"|"kbps"} unit */

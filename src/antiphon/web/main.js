@@ -14,7 +14,7 @@ import { drawLine } from "./line-panel.js";
 import { Mark } from "./mark.js";
 import { loudness, wakeAudio } from "./meter.js";
 import { listDevices } from "./microphone.js";
-import { byId, drawNotice, drawState, drawWords } from "./page.js";
+import { byId, drawNotice, drawSend, drawState, drawWords } from "./page.js";
 import { PastSheet } from "./past.js";
 import { CallError } from "./problems.js";
 import { loadSettings, saveSettings } from "./settings.js";
@@ -39,6 +39,7 @@ let isSending = false;
 let isDrawDue = false;
 let hasArchived = true;
 let conversationId = crypto.randomUUID();
+/** @type {string|null} */ let warnedOf = null; // of each trouble once in a call
 let outputPeak = 0;
 let outputLevel = 0;
 let inputLevel = 0;
@@ -81,6 +82,7 @@ function start(options) {
 
 async function submit() {
   const words = text.value.trim();
+  if (byId("send").dataset.kind === "stop") caller.call?.interrupt();
   if (isSending || (words === "" && attachment.isEmpty)) return;
   // Who types first need not be asked for a microphone; it can be turned on at any time.
   start({ withMicrophone: false });
@@ -139,7 +141,8 @@ function drawSoon() {
     view.draw(caller.entries);
     panel.drawn();
     drawAnswers(caller.turns);
-    /** @type {HTMLButtonElement} */ (byId("send")).disabled = text.value.trim() === "" && attachment.isEmpty;
+    const isEmpty = text.value.trim() === "" && attachment.isEmpty;
+    drawSend(isEmpty && (caller.phase === "speaking" || caller.phase === "thinking") ? "stop" : "send", isEmpty);
   });
 }
 
@@ -236,7 +239,9 @@ addEventListener("pagehide", () => {
 });
 document.addEventListener("visibilitychange", () => caller.call && !document.hidden && wakeAudio());
 setInterval(() => {
-  drawLine(caller.line);
+  const { verdict, cause } = drawLine(caller.line);
+  if (verdict === "poor" && caller.notice === null && warnedOf !== cause) caller.say({ key: `link_poor_${warnedOf = cause}` });
+  if (!caller.call) warnedOf = null;
   panel.cost(caller.usage, caller.call ? (Date.now() - caller.startedAt) / 1000 : null);
   if (!hasArchived) void archive();
 }, EVERY_MS);
@@ -245,6 +250,7 @@ void fetchAbout(BASE).then((answer) => {
   about = answer;
   isAboutKnown = true;
   drawAbout(byId("about"), about);
+  byId("inspect").hidden = !about?.inspect;
 });
 
 /** For tests and measurements; nothing here changes anything. */

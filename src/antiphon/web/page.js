@@ -64,6 +64,15 @@ export function drawState({ phase, mic, line, hasTranscript, isSilent, isByHand,
   if (changed && (phase === "ended" || phase === "failed")) byId("line-ms").textContent = "";
 }
 
+/** One button: it sends what is written, or stops the answer while nothing is. @param {"send"|"stop"} kind @param {boolean} isEmpty */
+export function drawSend(kind, isEmpty) {
+  const button = /** @type {HTMLButtonElement} */ (byId("send"));
+  button.dataset.kind = kind;
+  button.disabled = isEmpty && kind === "send";
+  button.setAttribute("aria-label", word(kind));
+  button.title = word(kind);
+}
+
 /** @param {boolean} isSilent */
 function drawSound(isSilent) {
   const button = byId("sound-switch");

@@ -65,7 +65,7 @@ export class TranscriptView {
     const drawn = this.#drawn.get(entry.id);
     if (drawn?.entry === entry) return drawn.node;
     const node = drawn?.node ?? document.createElement("li");
-    if (entry.type === "ui") drawNote(node, entry);
+    if (entry.type === "ui" || entry.role === "system") drawNote(node, entry);
     else if (entry.type === "tool") drawTool(node, entry);
     else {
       drawSpeech(node, entry, () => this.#follow());

@@ -31,6 +31,8 @@ const WORDS = {
   photo_take: { en: "Take the photo", ru: "Снять" },
   photo_yours: { en: "Your photo", ru: "Ваше фото" },
   type_here: { en: "Type a message", ru: "Напишите сообщение" },
+  stop: { en: "Stop the answer", ru: "Остановить ответ" },
+  inspect: { en: "Inspect", ru: "Подробности" },
   send: { en: "Send", ru: "Отправить" },
   close: { en: "Close", ru: "Закрыть" },
   transcript: { en: "Transcript", ru: "Разговор" },
@@ -185,6 +187,7 @@ const WORDS = {
   message_too_large: { en: "This message is too long to send. Make it shorter.", ru: "Сообщение слишком длинное. Сократите его." },
   photo_unreadable: { en: "This file is not a picture that the browser can open. Try a JPEG or PNG.", ru: "Браузер не смог открыть этот файл как картинку. Подойдёт JPEG или PNG." },
   photo_too_large: { en: "This picture could not be made small enough to send. Try another.", ru: "Картинку не удалось достаточно уменьшить. Попробуйте другую." },
+  camera_missing: { en: "No camera was found. Choose a picture instead.", ru: "Камера не найдена. Выберите картинку." },
   camera_refused: { en: "Your browser blocked the camera. Allow it in the address bar, or choose a picture.", ru: "Браузер не дал доступ к камере. Разрешите её в адресной строке или выберите картинку." },
 
   // keys
