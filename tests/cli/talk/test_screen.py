@@ -167,8 +167,13 @@ async def test_keys_do_what_the_footer_says() -> None:
     call = StagedCall()
     async with screen(call) as (app, pilot):
         footer = shown(app).splitlines()[-1]
-        for words in ("f1 Help", "f2 Talk", "f3 Mute", "esc Stop answer", "^q Leave"):
+        for words in ("F1 Help", "F2 Talk", "F3 Mute", "F4 Sound", "^Q Leave"):
             assert words in footer
+        assert "Esc Stop" not in footer
+        call.state.phase = "speaking"
+        call.on_change()
+        await drawn(pilot)
+        assert "Esc Stop" in shown(app).splitlines()[-1]
         await pilot.press("f2", "f3", "escape")
         assert call.done[1:] == [("press",), ("mute",), ("interrupt",)]
 

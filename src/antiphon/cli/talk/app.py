@@ -31,6 +31,7 @@ FRAME_S = 1 / 30
 """How often the screen is drawn anew at most."""
 METER_S = 1 / 12
 MOST_NOTES = 50
+MOST_GREETING_NOTES = 4
 MOST_TYPED = 100
 """Lines that wait for the call: what is typed on top of them is refused."""
 
@@ -61,8 +62,9 @@ class TalkApp(App[int], inherit_bindings=False):
     #status { width: 1fr; text-align: right; }
     #stage { height: 1fr; }
     #empty { height: 1fr; content-align: center middle; text-align: center; color: $soft; padding: 0 4; }
-    #box { border: round $line; background: $background; margin: 0 1; padding: 0 1; height: 3; }
-    #box:focus { border: round $them; background: $background; }
+    #box { border: round $line; background: $background; background-tint: $background 0%; }
+    #box { margin: 0 1; padding: 0 1; height: 3; }
+    #box:focus { border: round $them; background: $background; background-tint: $background 0%; }
     Arcs { margin-top: 1; }
     Panel { display: none; }
     .-wide Panel { display: block; }
@@ -72,22 +74,25 @@ class TalkApp(App[int], inherit_bindings=False):
     .-narrow LineView.them, .-narrow LineView.tool { margin: 0 1 1 5; }
     Footer { background: $background; }
     Footer { padding: 0 1; }
+    FooterKey.-compact { padding: 0 2 0 0; }
+    .-narrow FooterKey.-compact { padding: 0 1 0 0; }
+    .-narrow Footer { padding: 0; }
     """
     TITLE = "Antiphon"
     ENABLE_COMMAND_PALETTE = False
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (64, "-normal"), (104, "-wide")]  # noqa: RUF012 - as Textual declares it
     VERTICAL_BREAKPOINTS = [(0, "-low"), (22, "-high")]  # noqa: RUF012 - likewise
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f1", "help", "Help", priority=True),
-        Binding("f2", "talk", "Talk", priority=True),
-        Binding("f3", "mute", "Mute", priority=True),
-        Binding("f4", "devices", "Sound", priority=True),
-        Binding("f5", "call", "Call again", priority=True),
+        Binding("f1", "help", "Help", key_display="F1", priority=True),
+        Binding("f2", "talk", "Talk", key_display="F2", priority=True),
+        Binding("f3", "mute", "Mute", key_display="F3", priority=True),
+        Binding("f4", "devices", "Sound", key_display="F4", priority=True),
+        Binding("f5", "call", "Call again", key_display="F5", priority=True),
         Binding("f6", "theme", "Theme", priority=True, show=False),
-        Binding("escape", "interrupt", "Stop answer"),
+        Binding("escape", "interrupt", "Stop", key_display="Esc"),
         Binding("pageup", "look(-1)", show=False, priority=True),
         Binding("pagedown", "look(1)", show=False, priority=True),
-        Binding("ctrl+q", "leave(0)", "Leave", priority=True),
+        Binding("ctrl+q", "leave(0)", "Leave", key_display="^Q", priority=True),
         Binding("ctrl+c", f"leave({INTERRUPTED})", show=False, priority=True),
     ]
 
@@ -160,14 +165,14 @@ class TalkApp(App[int], inherit_bindings=False):
             self._shown_link = state.link
             if state.trouble:
                 self.note(state.trouble)
-            self.refresh_bindings()
+        self.refresh_bindings()
         while self._call.notes:
             self.note(self._call.notes.pop(0))
-        lines = self._with_notes(list(self._call.lines()))
-        self._empty.display = not lines
-        self._script.display = bool(lines)
-        if lines:
-            await self._script.tell(lines)
+        said = list(self._call.lines())
+        self._empty.display = not said
+        self._script.display = bool(said)
+        if said:
+            await self._script.tell(self._with_notes(said))
         else:
             self._empty.update(self._greeting())
         self._panel.tell(self._call.facts(), self._call.turn_times())
@@ -189,15 +194,19 @@ class TalkApp(App[int], inherit_bindings=False):
         self._status.update(head)
 
     def _greeting(self) -> Text:
+        """What stands where the play will be: the latest notes, and what to do."""
         state = self._call.state
+        said = [note.text for _, note in self._notes[-MOST_GREETING_NOTES:]]
         match state.link:
             case Link.CONNECTING | Link.BEFORE:
-                return Text(f"Calling {self._call.where} …", justify="center")
+                said.append(f"Calling {self._call.where} …")
             case Link.UP if state.ear is Ear.NONE:
-                return Text("Type, and press Enter.", justify="center")
+                said.append("Type, and press Enter.")
             case Link.UP:
-                return Text("Speak. Or type.", justify="center")
-        return Text("")
+                said.append("Speak. Or type.")
+            case _:
+                pass
+        return Text("\n\n".join(said), justify="center")
 
     def _with_notes(self, lines: list[Line]) -> list[Line]:
         for after, note in reversed(self._notes):
@@ -323,4 +332,6 @@ class TalkApp(App[int], inherit_bindings=False):
             return self._call.state.link in (Link.ENDED, Link.ERROR)
         if action in ("talk", "mute"):
             return self._call.state.ear is not Ear.NONE
+        if action == "interrupt":
+            return self._call.state.phase in ("speaking", "thinking")
         return True

@@ -15,6 +15,8 @@ QUIET_DBFS, LOUD_DBFS = -55.0, -12.0
 
 LEFT, RIGHT, SMALL = ("⎛", "⎜", "⎝"), ("⎞", "⎟", "⎠"), ("(", ")")
 _GAP = " "
+_STILL = 0.6
+"""How strong the innermost bracket of a silent voice is."""
 
 
 def strength(dbfs: float) -> float:
@@ -72,6 +74,6 @@ def _side(strengths: Sequence[float], mark: str, side: str, reach: int, *, dashe
     strokes = []
     for index in range(reach):
         loud = strengths[index] if index < len(strengths) else 0.0
-        shown = max(loud, 0.35) if index == 0 else loud
+        shown = max(loud, _STILL) if index == 0 else loud
         strokes.append(Stroke(_GAP if dashed or shown == 0.0 else mark, side, shown))
     return strokes

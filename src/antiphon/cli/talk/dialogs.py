@@ -14,8 +14,9 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from antiphon.cli.talk.seen import Kind, SoundDevice
-from antiphon.cli.talk.typed import COMMANDS
+from antiphon.cli.talk.typed import COMMANDS, USAGE
 
+_COLUMN = 30
 KEYS = (
     ("Enter", "send what you typed"),
     ("Esc", "stop the answer"),
@@ -37,8 +38,9 @@ class HelpDialog(ModalScreen[None]):
     HelpDialog { align: center middle; background: $background 70%; }
     HelpDialog > VerticalScroll {
         width: 74; max-width: 96%; height: auto; max-height: 90%;
-        background: $card; border: round $line; padding: 1 2; border-title-color: $them;
+        background: $card; border: round $line; padding: 0 2; border-title-color: $them;
     }
+    HelpDialog > VerticalScroll { scrollbar-size-vertical: 1; }
     HelpDialog Static { height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1,enter,q", "dismiss", "Close")]
@@ -51,10 +53,11 @@ class HelpDialog(ModalScreen[None]):
     def _text(self) -> Text:
         text = Text(end="")
         for key, what in KEYS:
-            text.append(f"{key:<12}", "bold").append(f"{what}\n")
+            text.append(f"{key:<{_COLUMN}}", "bold").append(f"{what}\n")
         text.append("\n")
         for name, what in COMMANDS.items():
-            text.append(f"{f'/{name}':<12}", "bold").append(f"{what}\n")
+            usage = USAGE.get(name, "")
+            text.append(f"/{name} ", "bold").append(f"{usage:<{_COLUMN - 2 - len(name)}}").append(f"{what}\n")
         text.append("\nA line that should begin with a slash begins with two.")
         return text
 

@@ -56,15 +56,16 @@ Typed = Words | Photo | Save | Do | Devices | Wrong
 
 COMMANDS = {
     "help": "show the keys and these commands",
-    "photo": "/photo PATH [QUESTION]: show a picture (PNG or JPEG), with a question to it",
-    "save": "/save FILE: keep the conversation as Markdown, or as JSON in a .json file",
+    "photo": "show a picture (PNG or JPEG)",
+    "save": "keep it all, as .md or .json",
     "mute": "the microphone off, and on again",
     "talk": "push-to-talk: on, and off again",
     "interrupt": "stop the answer",
-    "devices": "choose microphone and speaker; /devices input NAME, /devices output NAME",
+    "devices": "choose microphone and speaker",
     "theme": "light or dark",
     "quit": "hang up and leave",
 }
+USAGE = {"photo": "PATH [QUESTION]", "save": "FILE", "devices": "[input|output NAME]"}
 _SAME = {
     "image": "photo",
     "picture": "photo",
