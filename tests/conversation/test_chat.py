@@ -16,6 +16,7 @@ from antiphon.conversation import (
     UIMessage,
 )
 from antiphon.conversation.events import ToolOutput
+from antiphon.errors import LocalProtocolError
 from conversation.replaying import replay
 from conversation.traces import words_while_speaking
 from conversation.wire_script import Script, answer, place, spoken_answer, user_item
@@ -315,6 +316,12 @@ def test_an_own_message_with_a_known_id_replaces_the_old_one_in_its_place() -> N
         (2, seq, 5),
         (None, seq + 1, 5),
     ]
+
+
+def test_an_own_message_cannot_take_the_id_of_one_of_the_conversation() -> None:
+    made = conversation(typed(Script().session(), "u1", "one"))
+    with pytest.raises(LocalProtocolError, match='"u1" is a message of the conversation'):
+        made.chat.add(UIMessage(text="mine", id="u1"))
 
 
 def test_numbers_grow_and_times_are_the_callers() -> None:

@@ -77,6 +77,7 @@ server_events = st.one_of(
     in_answer("response.output_audio_transcript.delta", delta=words),
     in_answer("response.output_audio_transcript.done", transcript=words),
     in_answer("response.output_audio.delta", delta=st.just("AAAA" * 40)),
+    event("response.output_text.delta", item_id=items, delta=words),
     event("response.function_call_arguments.delta", response_id=responses, item_id=items, delta=words),
     event("response.function_call_arguments.done", response_id=responses, item_id=items, arguments=words),
     event(

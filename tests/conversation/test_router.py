@@ -386,6 +386,16 @@ def test_a_whole_answer_without_added_done_or_output_is_told() -> None:
     ]
 
 
+def test_words_that_say_not_of_which_response_belong_to_the_one_being_made() -> None:
+    script = Script().response("r1").server("response.output_text.delta", item_id="a1", delta="Hi ")
+    assert of(told(script), "assistant.item_started")[0]["response_id"] == "r1"
+    script = Script().server("response.output_text.delta", item_id="a1", delta="Hi ")
+    script.server("response.done", response={"id": "r1", "output": [answer("a1", "completed")]})
+    events = told(script)
+    assert [event["response_id"] for event in of(events, "assistant.response_started")] == ["r1"]
+    assert of(events, "assistant.item_done")[0]["response_id"] == "r1"
+
+
 # ── the connection ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -158,7 +158,10 @@ class Chat:
     # ── an app's own messages ────────────────────────────────────────────────────────────────────────────────────
 
     def add(self, messages: UIMessage | Iterable[UIMessage], now_ms: float | None = None) -> list[str]:
-        """Adds messages of the app's own, and returns their ids. now_ms: the time of those that have none."""
+        """Adds messages of the app's own, and returns their ids. now_ms: the time of those that have none.
+
+        Raises LocalProtocolError for an id that the conversation has.
+        """
         return [
             self._entries.add(message, now_ms)
             for message in ([messages] if isinstance(messages, UIMessage) else messages)

@@ -77,8 +77,8 @@ class UIMessage(Struct, frozen=True, kw_only=True):
     """An app's own message, for `Chat.add`. The server knows nothing of it.
 
     kind: how the app draws it; without one it is plain text. payload: anything the app needs for that. id: made up
-    when None; that of an earlier own message replaces it. after: id of the message to stand after; None for the last
-    one. time: milliseconds; None for now.
+    when None; that of an earlier own message replaces it. after: id of the message to stand after; the last one if
+    None or not there (any more). time: milliseconds; None for now.
     """
 
     kind: str | None = None

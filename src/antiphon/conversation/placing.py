@@ -16,6 +16,7 @@ from antiphon.conversation.entries import Entry, Showing
 from antiphon.conversation.events import Previous
 from antiphon.conversation.messages import ChatChange, ChatMessage, MessageRole, MessageStatus, UIMessage
 from antiphon.conversation.order import Order
+from antiphon.errors import LocalProtocolError
 
 ChangeKind = Literal["added", "changed", "removed", "reordered", "cleared"]
 
@@ -205,6 +206,10 @@ class PlacedEntries:
     # ── an app's own messages ────────────────────────────────────────────────────────────────────────────────────
 
     def add(self, message: UIMessage, now_ms: float | None) -> str:
+        if message.id is not None and any(message.id in (one.id, one.key) for one in self._entries.values()):
+            raise LocalProtocolError(
+                f'"{message.id}" is a message of the conversation: give an own message another id, or none.'
+            )
         seq = self._seq()
         time = self.now_ms if now_ms is None else now_ms
         entry = Entry(

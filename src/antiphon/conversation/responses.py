@@ -31,8 +31,8 @@ class Responses:
         return self.active[0] if len(self.active) == 1 else None
 
     def begin(self, response_id: str, *, aside: bool = False) -> list[FriendlyEvent]:
-        """A response is seen. Nothing when it is known."""
-        if response_id in self._known:
+        """A response is seen. Nothing when it is known, or when nobody said which it is ("")."""
+        if response_id in self._known or not response_id:
             return []
         self._known[response_id] = None
         self.active.append(response_id)

@@ -307,7 +307,9 @@ class Router:
         self, event: wire.ResponseOutputItemAdded | wire.ResponseOutputItemDone, *, is_final: bool
     ) -> list[FriendlyEvent]:
         begun = self._responses.begin(event.response_id)
-        return begun + self.items.place(event.item, UNSET, event.response_id, is_announced=False, is_final=is_final)
+        return begun + self.items.place(
+            event.item, UNSET, event.response_id or None, is_announced=False, is_final=is_final
+        )
 
     # ── the assistant's words ────────────────────────────────────────────────────────────────────────────────────
 
@@ -317,7 +319,7 @@ class Router:
         if item is not None and item.is_announced:
             return item, []
         begun = self._responses.begin(event.response_id)
-        item = self.items.know(event.item_id, "assistant", event.response_id)
+        item = self.items.know(event.item_id, "assistant", event.response_id or None)
         return item, begun + (self.items.announce(item) if item.kind == "assistant" else [])
 
     def _text_delta(self, event: wire.ResponseOutputTextDelta) -> list[FriendlyEvent]:
@@ -383,7 +385,7 @@ class Router:
 
     def _call(self, event: Any, call_id: str, name: str) -> tuple[KnownItem, list[FriendlyEvent]]:
         begun = self._responses.begin(event.response_id)
-        item = self.items.know(event.item_id, "call", event.response_id)
+        item = self.items.know(event.item_id, "call", event.response_id or None)
         item.call_id = item.call_id or call_id
         item.name = item.name or name
         if item.kind == "call" and item.name and not item.is_announced:
