@@ -166,7 +166,7 @@ class RealtimeClient(Listening, Reading):
                 rtc=rtc,
                 session=lambda: self._wanted,
                 on_fallback=self._fell_back,
-                on_audio=self._seat.speaking.receive_media,
+                on_audio=self._seat.media_heard,
                 on_stage=self._seat.lifecycle.done,
                 on_shaky=self._seat.shaky,
             )
@@ -231,7 +231,8 @@ class RealtimeClient(Listening, Reading):
     @property
     def transport_kind(self) -> Literal["websocket", "webrtc", "other"]:
         """What carries the call: after a fallback, what it fell back to."""
-        return self._transport.kind if isinstance(self._transport, ChosenTransport) else "other"
+        transport = self._transport if self._seat.call is None else self._seat.call.connection.transport
+        return transport.kind if isinstance(transport, ChosenTransport) else "other"
 
     @property
     def dropped_events(self) -> int:
@@ -314,6 +315,7 @@ class RealtimeClient(Listening, Reading):
         seat.lifecycle.done(Stage.PEER_CONNECTION_CREATING)
         transport = self._transport
         if self._opening is not None and seat.call is not None:
+            self._opening.fell_back = False
             transport = self._transport = self._opening()
         seat.switched(transport)
         call = seat.call = OngoingCall(

@@ -48,12 +48,18 @@ class Listening(Seated):
     @property
     def activity(self) -> SpeechActivity:
         """Who speaks now."""
+        self.conversation.tick(self._seat.now_ms())
         return self.conversation.activity
 
     @property
     def microphone_activity(self) -> MicrophoneActivity:
         """Whether somebody speaks into the microphone, by its level, by the server, or by both."""
         return self.conversation.microphone
+
+    @property
+    def is_microphone_active(self) -> bool:
+        """Whether somebody speaks into the microphone now, or did a moment ago."""
+        return self.microphone_activity.is_active(self._seat.now_ms())
 
     @property
     def turns(self) -> Turns:

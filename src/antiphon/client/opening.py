@@ -39,8 +39,12 @@ _NOT_OFFERED = frozenset({404, 405, 501})
 
 @dataclass(slots=True, kw_only=True)
 class Opening:
-    """All that is needed to connect. fallback: whether WebRTC may become a WebSocket. session: what WebRTC offers go
-    with, where the server takes one. on_fallback: is told why; on_audio, on_stage, on_shaky: see `MediaTransport`."""
+    """All that is needed to connect.
+
+    fallback: whether WebRTC may become a WebSocket. session: what WebRTC offers go with, where the server takes one.
+    on_fallback: is told why; on_audio, on_stage, on_shaky: see `MediaTransport`. fell_back: WebRTC was tried and found
+    no way, so that the next connections of the same call do not try it again.
+    """
 
     target: Target
     credentials: Credentials
@@ -54,6 +58,7 @@ class Opening:
     on_audio: Callable[[bytes], None] | None = None
     on_stage: Callable[[Stage, object], None] | None = None
     on_shaky: Callable[[bool], None] | None = None
+    fell_back: bool = False
 
     def __post_init__(self) -> None:
         if self.kind not in ("websocket", "webrtc", "auto"):
@@ -103,15 +108,11 @@ class Opening:
 
 
 class ChosenTransport:
-    """The transport of a client that names a server. One reader, one writer; it can be connected anew.
-
-    Once it has fallen back to a WebSocket it stays with it: what was in the way has not gone.
-    """
+    """The transport of a client that names a server. One reader, one writer; it can be connected anew."""
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
         self._inner: Transport | None = None
-        self._fell_back = opening.kind == "websocket" or not opening.target.offers_webrtc
 
     def __repr__(self) -> str:
         return f"ChosenTransport({self._opening.target!r}, {self.kind})"
@@ -119,13 +120,15 @@ class ChosenTransport:
     @property
     def media(self) -> bool:
         if self._inner is None:
-            return not self._fell_back or self._opening.call_id is not None
+            return self.kind == "webrtc" or self._opening.call_id is not None
         return self._inner.media
 
     @property
     def kind(self) -> Literal["websocket", "webrtc"]:
         """What is used now, or will be tried first."""
-        return "websocket" if self._fell_back else "webrtc"
+        opening = self._opening
+        instead = opening.kind == "websocket" or not opening.target.offers_webrtc or opening.fell_back
+        return "websocket" if instead else "webrtc"
 
     @property
     def inner(self) -> Transport | None:
@@ -135,7 +138,7 @@ class ChosenTransport:
     async def connect(self) -> None:
         """Raises ConnectError, and TransportUnavailable where WebRTC was asked for by name and is not installed."""
         await self.close()
-        if not self._fell_back and await self._connected_by_webrtc():
+        if self.kind == "webrtc" and await self._connected_by_webrtc():
             return
         await self._connect(self._opening.web_socket)
 
@@ -158,7 +161,7 @@ class ChosenTransport:
             return True
         if not self._opening.fallback:
             raise why
-        self._fell_back = True
+        self._opening.fell_back = True
         self._opening.on_fallback(why)
         return False
 

@@ -51,6 +51,15 @@ _FATAL = frozenset(
 
 if TYPE_CHECKING:
     from antiphon.conversation import Conversation, HandlerFailure
+_PLAYED = frozenset(
+    {
+        ResponseOutputAudioDelta,
+        ResponseOutputAudioDone,
+        OutputAudioBufferStopped,
+        OutputAudioBufferCleared,
+        InputAudioBufferSpeechStarted,
+    }
+)
 _SHOWN = 200
 
 
@@ -97,6 +106,7 @@ class ClientSeat:
         self._encoder: FormatEncoder | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._granted = False
+        self._sounded: str | None = None
         self._epoch_ms = 1000 * (time.time() - time.monotonic())
         if conversation is not None:
             conversation.handlers.own = self._own
@@ -124,11 +134,13 @@ class ClientSeat:
                 self._on_event(event)
             except Exception:
                 logger.exception("on_event failed on %s", event.type)
-        self._play(event)
+        kind = type(event)
+        if kind in _PLAYED:
+            self._play(event)
         if self.conversation is not None:
             self.conversation.receive(event, self._now())
-        if isinstance(event, ErrorEvent):
-            self._server_error(event)
+        if kind is ErrorEvent:
+            self._server_error(event)  # type: ignore[arg-type]
 
     def went(self, event: ClientEvent) -> None:
         if self.conversation is not None and not isinstance(event, InputAudioBufferAppend):
@@ -151,7 +163,7 @@ class ClientSeat:
         inner = getattr(transport, "inner", transport)
         self.media = inner if isinstance(inner, MediaTransport) and inner.media else None
         if self.media is not None:
-            self.media.on_audio = self.speaking.receive_media
+            self.media.on_audio = self.media_heard
             self.media.on_stage = self.lifecycle.done
             self.media.on_shaky = self.shaky
 
@@ -212,6 +224,20 @@ class ClientSeat:
         context = {"code": detail.code, "param": detail.param, "event_id": detail.event_id}
         recoverable = detail.code not in _FATAL
         self.lifecycle.fault(Fault(FaultStage.API, error, severity, recoverable, context=context))
+
+    def media_heard(self, pcm: bytes) -> None:
+        """What the server says, beside the events."""
+        self.speaking.receive_media(pcm)
+        if self.conversation is None:
+            return
+        playing = self.conversation.router.playout.playing
+        if playing is not None and playing != self._sounded and any(pcm):
+            self._sounded = playing
+            self.conversation.sounded(self._now())
+
+    def now_ms(self) -> float:
+        """The conversation's clock: milliseconds, steady, and reading like unix time."""
+        return self._now()
 
     async def use_microphone(self, source: AudioSource | AsyncIterator[bytes] | None) -> None:
         """Speak through another source, or through none."""
