@@ -155,6 +155,7 @@ def test_any_events_in_any_order_tell_each_fact_once(script: list[tuple[str, Any
         begun = counts["assistant.response_started", response_id]
         assert begun == counts["assistant.completed", response_id] <= 1
         assert counts["assistant.interrupted", response_id] <= 1
+    assert not counts["assistant.response_started", ""]
     once = Counter(
         (one["type"], one["item_id"])
         for one in told
