@@ -24,13 +24,21 @@ from antiphon.agent.wishes import item_key
 from antiphon.protocol import (
     ConversationItemCreate,
     ErrorEvent,
+    InputAudioTranscriptionDelta,
     InputText,
     Message,
     OutputAudioBufferClear,
+    RateLimitsUpdated,
     RealtimeSession,
     ResponseCancel,
+    ResponseContentPartAdded,
     ResponseCreate,
     ResponseDone,
+    ResponseFunctionCallArgumentsDelta,
+    ResponseOutputAudioDelta,
+    ResponseOutputAudioDone,
+    ResponseOutputAudioTranscriptDelta,
+    ResponseOutputTextDelta,
     ResponseParams,
     ServerEvent,
     UnknownEvent,
@@ -38,6 +46,18 @@ from antiphon.protocol import (
 )
 
 _MOST_ITEMS = 256
+_PIECES = frozenset(
+    {
+        ResponseOutputTextDelta,
+        ResponseOutputAudioDelta,
+        ResponseOutputAudioTranscriptDelta,
+        ResponseFunctionCallArgumentsDelta,
+        ResponseContentPartAdded,
+    }
+)
+
+
+_NEWS_TO_NOBODY = frozenset({InputAudioTranscriptionDelta, ResponseOutputAudioDone, RateLimitsUpdated})
 
 
 class Conductor:
@@ -137,6 +157,14 @@ class Conductor:
             if response_id is not UNSET and not self._watch.tripped(response_id):
                 self._corrections = 0
         self._settle(now)
+
+    def passes(self, event: ServerEvent | UnknownEvent, now: float) -> bool:
+        """Whether nothing is to be done for this event: most are pieces of the response that is being made."""
+        kind = type(event)
+        if kind in _PIECES:
+            # Guardrails read every piece.
+            return not self.agent.guardrails and self._sequencer.goes_on(event.response_id, now)  # type: ignore[union-attr]
+        return kind in _NEWS_TO_NOBODY
 
     def tick(self, now: float) -> None:
         if self._closed:

@@ -92,6 +92,11 @@ class ToolRunner:
         return self._conductor.sequencer.waiting
 
     @property
+    def answering(self) -> bool:
+        """Whether a response of the conversation is being made."""
+        return self._conductor.sequencer.active_response is not None
+
+    @property
     def calls(self) -> set[str]:
         """The function calls that are not answered yet."""
         return set(self._conductor.calls.running)
@@ -111,8 +116,10 @@ class ToolRunner:
 
     def receive(self, event: ServerEvent | UnknownEvent) -> None:
         """One event of the server."""
-        self._conductor.receive(event, self._clock())
-        self._carry_out()
+        now = self._clock()
+        if not self._conductor.passes(event, now):
+            self._conductor.receive(event, now)
+            self._carry_out()
 
     def ask(self, params: ResponseParams | None = None) -> bool:
         """Ask for a response, as soon as one can be made. False when too many wait already."""

@@ -290,6 +290,13 @@ class ResponseSequencer:
                 self._alive(event.response_id, now)
         self.tick(now)
 
+    def goes_on(self, response_id: str, now: float) -> bool:
+        """One more piece of a response came. True when it is the one that is being made: nothing else changes then."""
+        if self._state is SequencerState.ACTIVE and response_id == self._active:
+            self._heard_at = now
+            return True
+        return False
+
     def _turn_over(self, now: float) -> None:
         self._held_until = now + ANSWER_GRACE_S if self._server_answers else None
 

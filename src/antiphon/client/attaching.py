@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
 from antiphon.client.errors import CallNotFoundError, ConnectError, RefusedError, UnauthorizedError
 
@@ -38,6 +37,8 @@ def retry_after_s(header: str | None, unix_now: float) -> float | None:
     try:
         seconds = float(header)
     except ValueError:
+        from email.utils import parsedate_to_datetime  # noqa: PLC0415 - slow to load, and hardly ever needed
+
         try:
             seconds = parsedate_to_datetime(header).timestamp() - unix_now
         except ValueError:

@@ -109,6 +109,7 @@ class Connection:
         self._told = LineState.UP
         self._ledger = Ledger()
         self._asked = SessionAsked()
+        self._expecting = False
         self._online = asyncio.Event()
         self._connections = 0
         self._away = False
@@ -215,6 +216,7 @@ class Connection:
             # Before it is written: the server may confirm it before the writing returns.
             if event.kept is not None:
                 self._ledger.sent(event.kept)
+                self._expecting = True
             try:
                 if self._trace is not None:
                     self._trace.wire("out", event.data)
@@ -232,8 +234,10 @@ class Connection:
 
     def seen(self, event: Event) -> None:
         """One event that the owner has read of `on_data`: it may confirm what was sent."""
-        self._ledger.receive(event)
-        self._asked.receive(event)
+        if self._expecting:
+            self._ledger.receive(event)
+            self._asked.receive(event)
+            self._expecting = bool(len(self._ledger)) or self._asked.pending
 
     async def _read(self, transport: Transport) -> None:
         try:

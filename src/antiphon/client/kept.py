@@ -171,6 +171,11 @@ class SessionAsked:
         """The session to ask a new connection for; None when none was ever asked for."""
         return self._asked
 
+    @property
+    def pending(self) -> bool:
+        """Whether an update is not answered yet."""
+        return bool(self._pending)
+
     def sent(self, update: SessionUpdate) -> None:
         self._pending[str(update.event_id)] = update.session
         while len(self._pending) > MOST_EVENTS:

@@ -143,7 +143,8 @@ class OngoingCall:
         """Whether nothing of it is left."""
         self._runner: ToolRunner | None = None
         self._ending: asyncio.Task[None] | None = None
-        self._answer_due = False
+        self._cut_off = False
+        self._turn_due = False
 
     @property
     def is_open(self) -> bool:
@@ -269,15 +270,17 @@ class OngoingCall:
             return
         self.view.receive(admitted)
         self._seat.came(admitted)
-        self.runner.receive(admitted)
+        assert self._runner is not None
+        self._runner.receive(admitted)
         self.inbox.put(admitted)
         if isinstance(admitted, ResponseDone):
             self.answers.put(admitted.response)
 
     def on_lost(self) -> None:
-        self._answer_due = self._answer_due or self.view.answer_due
+        self._turn_due = self._turn_due or self.view.turn_taken
         self.view.disconnected()
         if self._runner is not None:
+            self._cut_off = self._cut_off or self._runner.answering
             self._runner.disconnected()
         self._seat.lost()
 
@@ -295,8 +298,9 @@ class OngoingCall:
     def on_renewed(self, replayed: int) -> None:
         runner = self.runner
         # An answer that was cut off is asked for again, unless one that knows as much is wanted anyway.
-        due, self._answer_due = self._answer_due, False
-        if due and not runner.waiting and not runner.calls and unanswered(self._seat.remembered(set())):
+        due = self._cut_off or (self._turn_due and unanswered(self._seat.remembered(set())))
+        self._cut_off = self._turn_due = False
+        if due and not runner.waiting and not runner.calls:
             runner.ask()
         runner.reconnected()
         self._seat.renewed(replayed)

@@ -21,11 +21,10 @@ from antiphon.client.errors import ClientError, ClosedError
 from antiphon.client.lifecycle import ConnectionState, Fault, FaultStage, Lifecycle, Severity, Stage
 from antiphon.client.middleware import STOP, Middleware, checked, passed
 from antiphon.client.ongoing import OngoingCall
-from antiphon.client.settings import ClientSettings
 from antiphon.client.speaking import Speaking
 from antiphon.client.transport import NORMAL_CLOSE, MediaTransport, Transport
 from antiphon.client.waiting import Event
-from antiphon.errors import AntiphonError, LocalProtocolError, RemoteProtocolError
+from antiphon.errors import AntiphonError, RemoteProtocolError
 from antiphon.protocol import (
     ClientEvent,
     ErrorEvent,
@@ -383,27 +382,3 @@ class ClientSeat:
     def _now(self) -> float:
         """Milliseconds on a steady clock that reads like unix time."""
         return self._epoch_ms + 1000 * time.monotonic()
-
-
-class Seated:
-    """A client in its seat: what all of its methods stand on."""
-
-    _seat: ClientSeat
-    _settings: ClientSettings
-
-    @property
-    def _started(self) -> bool:
-        return self._seat.call is not None and self._seat.call.is_open
-
-    @property
-    def _latest(self) -> OngoingCall:
-        if self._seat.call is None or not self._seat.call.is_open:
-            raise LocalProtocolError("The call is not open: use `async with`, or `connect`.")
-        return self._seat.call
-
-    @property
-    def _running(self) -> OngoingCall:
-        call = self._latest
-        if call.connection.closed is not None:
-            raise call.connection.closed
-        return call

@@ -33,6 +33,20 @@ from antiphon.protocol import (
     UnknownEvent,
 )
 
+_SEEN = frozenset(
+    {
+        SessionCreated,
+        SessionUpdated,
+        ResponseCreated,
+        ResponseOutputItemAdded,
+        ResponseOutputAudioDelta,
+        ResponseDone,
+        InputAudioBufferSpeechStarted,
+        InputAudioBufferSpeechStopped,
+        InputAudioBufferCommitted,
+        InputAudioBufferCleared,
+    }
+)
 _MOST_ITEMS = 16
 _PCM = "audio/pcm"
 _PCM_BYTES_PER_MS = 48
@@ -54,6 +68,10 @@ class SessionView:
     def __init__(self) -> None:
         self.session: SessionConfig | None = None
         """The configuration that applies; None before the server has told it."""
+        self.input_format = _PCM
+        """What the session takes the user's voice in: "audio/pcm" (24 kHz int16 mono) or G.711."""
+        self.output_format = _PCM
+        """What the session's speech comes in: the same."""
         self.active_responses: list[str] = []
         self.user_speaking = False
         """Whether the server hears the user now."""
@@ -68,9 +86,13 @@ class SessionView:
         return self.session.id
 
     def receive(self, event: ServerEvent | UnknownEvent) -> None:
+        if type(event) not in _SEEN:
+            return
         match event:
             case SessionCreated(session=session) | SessionUpdated(session=session):
                 self.session = session
+                self.input_format = self._format("input_format")
+                self.output_format = self._format("output_format")
             case ResponseCreated(response=Response(id=str() as response_id)):
                 self._turn_taken = False
                 self._begin(response_id)
@@ -100,19 +122,9 @@ class SessionView:
         self.user_speaking = self._turn_taken = False
 
     @property
-    def answer_due(self) -> bool:
-        """Whether the server is answering, or is about to because the user has finished speaking."""
-        return bool(self.active_responses) or self._turn_taken
-
-    @property
-    def input_format(self) -> str:
-        """What the session takes the user's voice in: "audio/pcm" (24 kHz int16 mono) or G.711."""
-        return self._format("input_format")
-
-    @property
-    def output_format(self) -> str:
-        """What the session's speech comes in: "audio/pcm" (24 kHz int16 mono) or G.711."""
-        return self._format("output_format")
+    def turn_taken(self) -> bool:
+        """Whether the user has finished speaking, so that the server is about to answer."""
+        return self._turn_taken
 
     @property
     def turn_detection(self) -> TurnDetection | None:

@@ -169,10 +169,11 @@ class Inbox:
         """How many events the app never saw."""
 
     def put(self, event: Event) -> None:
-        for predicate, future in self._waiting:
-            if not future.done() and predicate(event):
-                future.set_result(event)
-        self._waiting = [(predicate, future) for predicate, future in self._waiting if not future.done()]
+        if self._waiting:
+            for predicate, future in self._waiting:
+                if not future.done() and predicate(event):
+                    future.set_result(event)
+            self._waiting = [(predicate, future) for predicate, future in self._waiting if not future.done()]
         if self._max_events == 0 or self._overflowed:
             return
         if len(self._unread) >= self._max_events:

@@ -7,16 +7,18 @@ encoding is the same JSON value.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 import msgspec
 
+from antiphon.protocol import schema
 from antiphon.protocol.client_events import MAX_EVENT_ID_LENGTH, ClientEvent
 from antiphon.protocol.encoding import encode_bytes
 from antiphon.protocol.faults import ErrorDetail, InvalidEvent, invalid_request
 from antiphon.protocol.leniency import Misfit, fit
 from antiphon.protocol.rules import broken_rule, broken_session_rule
-from antiphon.protocol.schema import ANY_EVENT, CLIENT_EVENT, SERVER_EVENT, SESSION, Shape
+from antiphon.protocol.schema import Shape
 from antiphon.protocol.server_events import ServerEvent
 from antiphon.protocol.sessions import SessionConfig
 from antiphon.protocol.unknown import UnknownEvent
@@ -58,7 +60,7 @@ def decode_session(data: dict[str, Any] | str | bytes) -> SessionConfig:
         text = msgspec.json.encode(data) if isinstance(data, dict) else data
         session = cast("SessionConfig", _sessions.decode(text))
     except _REFUSALS as refusal:
-        raise InvalidEvent(find_fault(_parse(data), SESSION, "session") or _unexplained(refusal)) from None
+        raise InvalidEvent(find_fault(_parse(data), schema.session(), "session") or _unexplained(refusal)) from None
     broken = broken_session_rule(session, "session")
     if broken is not None:
         raise InvalidEvent(broken)
@@ -67,23 +69,23 @@ def decode_session(data: dict[str, Any] | str | bytes) -> SessionConfig:
 
 def decode_server_event(data: str | bytes) -> ServerEvent | UnknownEvent:
     """One server event, keeping everything in it. Raises RemoteProtocolError when it is no JSON object."""
-    return cast("ServerEvent | UnknownEvent", _decode_leniently(data, _server_events, SERVER_EVENT))
+    return cast("ServerEvent | UnknownEvent", _decode_leniently(data, _server_events, schema.server_event))
 
 
 def decode_event(data: str | bytes) -> ClientEvent | ServerEvent | UnknownEvent:
     """One event of either side, keeping everything in it. Raises RemoteProtocolError when it is no JSON object."""
-    return cast("ClientEvent | ServerEvent | UnknownEvent", _decode_leniently(data, _all_events, ANY_EVENT))
+    return cast("ClientEvent | ServerEvent | UnknownEvent", _decode_leniently(data, _all_events, schema.any_event))
 
 
-def _decode_leniently(data: str | bytes, decoder: msgspec.json.Decoder[Any], shape: Shape) -> Any:
+def _decode_leniently(data: str | bytes, decoder: msgspec.json.Decoder[Any], shape: Callable[[], Shape]) -> Any:
     try:
         event = decoder.decode(data)
     except _REFUSALS:
-        return _fit_event(_parse_object(data), shape)
+        return _fit_event(_parse_object(data), shape())
     if _may_hold_odd_base64(data):
         value = _values.decode(data)
         if _values.decode(encode_bytes(event)) != value:
-            return _fit_event(value, shape)
+            return _fit_event(value, shape())
     return event
 
 
@@ -113,7 +115,7 @@ def _explain_event(data: str | bytes, refusal: Exception) -> ErrorDetail:
     if "type" not in value:
         error = invalid_request("invalid_event", "The 'type' field is missing.").error
     else:
-        error = find_fault(value, CLIENT_EVENT, "") or _unexplained(refusal)
+        error = find_fault(value, schema.client_event(), "") or _unexplained(refusal)
     if isinstance(event_id, str) and len(event_id) <= MAX_EVENT_ID_LENGTH:
         error.event_id = event_id
     return error

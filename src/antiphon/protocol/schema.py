@@ -7,6 +7,7 @@ shapes of this module to name what is wrong, and `leniency` to keep what it can;
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, cast, get_args
 
 import msgspec
@@ -131,10 +132,29 @@ class _Compiler:
         return found
 
 
-CLIENT_EVENT = shape_of(ClientEvent)
-SERVER_EVENT = shape_of(ServerEvent)
-ANY_EVENT = shape_of(ClientEvent | ServerEvent)
-SESSION = shape_of(SessionConfig)
+@cache
+def client_event() -> Shape:
+    """Of any client event. Like the ones below it is made when it is first needed: most programs never meet an event
+    that the decoder refuses, and making it takes most of the time of importing this package."""
+    return shape_of(ClientEvent)
+
+
+@cache
+def server_event() -> Shape:
+    """Of any server event."""
+    return shape_of(ServerEvent)
+
+
+@cache
+def any_event() -> Shape:
+    """Of any event."""
+    return shape_of(ClientEvent | ServerEvent)
+
+
+@cache
+def session() -> Shape:
+    """Of any session."""
+    return shape_of(SessionConfig)
 
 
 def is_base64(text: str, *, canonical: bool = False) -> bool:
