@@ -37,7 +37,6 @@
 
 import { isWorthRetrying, retryPause, rolloverWindow } from "./continuity.js";
 import { WebRtcLine } from "./line-webrtc.js";
-import { WebSocketLine } from "./line-websocket.js";
 import { CallError, problemOf } from "./problems.js";
 
 const QUIET_EVERY_MS = 250;
@@ -162,7 +161,8 @@ export class Connection {
       },
     };
     const { line: settings } = this.#settings;
-    bringing = new Bringing(kind === "webrtc" ? new WebRtcLine(settings, observer) : new WebSocketLine(settings, observer));
+    bringing = new Bringing(kind === "webrtc" ? new WebRtcLine(settings, observer) : await socketLine(settings, observer));
+    if (signal.aborted) throw new CallError({ kind: "aborted" });
     this.#bringing = bringing;
     const abort = () => bringing.line.close();
     signal.addEventListener("abort", abort);
@@ -358,6 +358,16 @@ export class Connection {
   #enter(state, problem) {
     this.#state = state;
     this.#observer.onState(state, problem);
+  }
+}
+
+/** Loaded when it is needed: most networks let WebRTC through. @param {import("./line-webrtc.js").LineSettings & {worklet: string}} settings @param {import("./line-webrtc.js").LineObserver} observer @returns {Promise<Line>} */
+async function socketLine(settings, observer) {
+  try {
+    const { WebSocketLine } = await import("./line-websocket.js");
+    return new WebSocketLine(settings, observer);
+  } catch {
+    throw new CallError({ kind: "server_gone" }); // its file could not be fetched
   }
 }
 
