@@ -119,6 +119,7 @@ async def the_program(make: Make, question: bytes) -> list[Any]:
         assert call.levels.assistant.peak > 0
         stats = await call.stats()
         assert isinstance(stats.round_trip_ms, float | None)
+        assert call.call_id is None or call.call_id.startswith("rtc_")
     assert states == [ConnectionState.CONNECTING, ConnectionState.CONNECTED, ConnectionState.DISCONNECTED]
     assert [fault for fault in faults if fault.severity is not Severity.INFO] == []
     kinds = [event.type for event in seen]

@@ -198,7 +198,7 @@ async def test_where_no_media_path_opens_the_call_is_made_over_a_websocket_and_t
 ) -> None:
     why: list[ConnectError] = []
     async with scripted() as (socket, server):
-        opening = Choosing(failure, socket, kind=kind, on_fallback=why.append)
+        opening = Choosing(failure, socket, kind=kind, on_fallback=lambda error, _stage: why.append(error))
         transport = ChosenTransport(opening)
         assert (transport.media, transport.kind) == (True, "webrtc")
         async with RealtimeClient(transport=transport) as call:
@@ -223,11 +223,17 @@ async def test_what_a_websocket_would_not_cure_or_what_was_forbidden_is_raised(m
             await ChosenTransport(Choosing(failure, socket, **more)).connect()
 
 
-async def test_a_server_without_webrtc_is_called_over_a_websocket_and_the_app_is_told() -> None:
+@pytest.mark.parametrize(
+    ("refusal", "stage"), [((404, "not_found", {}), FaultStage.API), (None, FaultStage.SET_REMOTE_DESCRIPTION)]
+)
+async def test_a_server_without_webrtc_or_with_a_poor_one_is_called_over_a_websocket_and_the_app_is_told(
+    refusal: tuple[int, str, dict[str, str]] | None, stage: FaultStage
+) -> None:
     pytest.importorskip("aiortc", reason="WebRTC is not installed: antiphon[rtc] has it")
     faults: list[Fault] = []
     async with asyncio.timeout(20), hosted_fake() as fake:
-        fake.create_errors.append((404, "not_found", {}))
+        if refusal is not None:
+            fake.create_errors.append(refusal)
         client = RealtimeClient(
             fake.base_url, model="m", api_key=KEY, transport="auto", on_fault=faults.append, settings=AT_ONCE
         )
@@ -235,4 +241,5 @@ async def test_a_server_without_webrtc_is_called_over_a_websocket_and_the_app_is
             assert call.transport_kind == "websocket"
             assert call.call_id is None
         assert fake.offers == 1
-    assert [fault.stage for fault in faults] == [FaultStage.ICE_GATHERING]
+        assert all(call.hung_up.is_set() for call in fake.calls.values())
+    assert [(fault.stage, fault.recoverable) for fault in faults] == [(stage, True)]

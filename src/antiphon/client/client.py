@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from msgspec import UNSET
 
-from antiphon.agent import Agent, Approver, CallContext, Notice, first_response
+from antiphon.agent import Agent, Approver, CallContext, Notice
 from antiphon.client.addresses import OPENAI_URL
 from antiphon.client.audio import AudioSink, AudioSource
 from antiphon.client.credentials import Credentials, TokenProvider
@@ -31,7 +31,7 @@ from antiphon.client.lifecycle import (
     StageListener,
     StateListener,
 )
-from antiphon.client.listening import Listening
+from antiphon.client.listening import Listening, conversation_of
 from antiphon.client.middleware import Middleware
 from antiphon.client.ongoing import OngoingCall, Plan
 from antiphon.client.opening import ChosenTransport, Opening, TransportKind
@@ -39,7 +39,7 @@ from antiphon.client.reading import Reading
 from antiphon.client.seat import ClientSeat
 from antiphon.client.sending import Mode
 from antiphon.client.settings import ClientSettings
-from antiphon.client.setup import Difference, differences, wanted_session
+from antiphon.client.setup import Difference, differences, greeting_response, wanted_session
 from antiphon.client.speaking import Speaking
 from antiphon.client.subscribing import Subscription
 from antiphon.client.targets import Target, azure
@@ -140,7 +140,7 @@ class RealtimeClient(Listening, Reading):
         self._wanted = wanted_session(agent, session, self._context)
         self._seat = ClientSeat(
             self,
-            conversation=_kept(conversation),
+            conversation=conversation_of(conversation),
             speaking=Speaking(speaker),
             incoming=incoming,
             outgoing=outgoing,
@@ -395,21 +395,8 @@ class RealtimeClient(Listening, Reading):
     def _greet(self, call: OngoingCall) -> None:
         if self._greeter is None:
             return
-        # A response's own instructions replace the session's (`protocol.md` C.31), so that those are said again.
-        said = call.view.session.instructions if isinstance(call.view.session, RealtimeSession) else UNSET
-        greeter = self._greeter if said is UNSET else dataclasses.replace(self._greeter, instructions=said)
-        self.respond(first_response(greeter, self._context))
+        self.respond(greeting_response(self._greeter, call.view.session, self._context))
 
-    def _fell_back(self, why: ConnectError) -> None:
-        logger.warning("no WebRTC, so the call is made over a WebSocket: %s", why)
-        self._seat.lifecycle.fault(Fault(FaultStage.ICE_GATHERING, why, Severity.WARNING, recoverable=True))
-
-
-def _kept(conversation: Conversation | bool) -> Conversation | None:
-    if conversation is False:
-        return None
-    if conversation is not True:
-        return conversation
-    from antiphon.conversation import Conversation as New  # noqa: PLC0415 - a sideband does without it
-
-    return New()
+    def _fell_back(self, why: ConnectError, stage: FaultStage) -> None:
+        logger.warning("no WebRTC, so the call is made over a WebSocket")
+        self._seat.lifecycle.fault(Fault(stage, why, Severity.WARNING, recoverable=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from antiphon.client.audio import AudioSink, AudioSource, Levels, measure
 from antiphon.client.lifecycle import FaultListener, Stage, StateListener
-from antiphon.client.seat import Seated
+from antiphon.client.seated import Seated
 from antiphon.client.subscribing import Subscription
 from antiphon.errors import LocalProtocolError
 
@@ -156,3 +156,14 @@ class Listening(Seated):
     def levels(self) -> CallLevels:
         """How loud the user and the assistant are now, from their latest blocks."""
         return CallLevels(measure(self._seat.capturing.last_block), measure(self._seat.speaking.last_block))
+
+
+def conversation_of(conversation: Conversation | bool) -> Conversation | None:
+    """What a client keeps: the app's own conversation, a new one (True), or none (False)."""
+    if conversation is False:
+        return None
+    if conversation is not True:
+        return conversation
+    from antiphon.conversation import Conversation as New  # noqa: PLC0415 - a sideband does without it
+
+    return New()

@@ -6,12 +6,13 @@ whoever asked is told. The key is asked for anew each time.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from antiphon.client.credentials import Credentials
 from antiphon.client.errors import ClosedError, ConnectError, NoMediaPathError, RefusedError
+from antiphon.client.lifecycle import FaultStage, Stage
 from antiphon.client.settings import ClientSettings
 from antiphon.client.targets import Target
 from antiphon.client.translated import TranslatedTransport
@@ -26,7 +27,6 @@ from antiphon.client.websocket import WebSocketTransport
 from antiphon.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from antiphon.client.lifecycle import Stage
     from antiphon.protocol import SessionConfig
     from antiphon.rtc import ConnectionStats, RtcSettings
 
@@ -42,8 +42,8 @@ class Opening:
     """All that is needed to connect.
 
     fallback: whether WebRTC may become a WebSocket. session: what WebRTC offers go with, where the server takes one.
-    on_fallback: is told why; on_audio, on_stage, on_shaky: see `MediaTransport`. fell_back: WebRTC was tried and found
-    no way, so that the next connections of the same call do not try it again.
+    on_fallback: is told why, and at what WebRTC failed; on_audio, on_stage, on_shaky: see `MediaTransport`. fell_back:
+    WebRTC was tried and found no way, so that the next connections of the same call do not try it again.
     """
 
     target: Target
@@ -54,7 +54,7 @@ class Opening:
     settings: ClientSettings = field(default_factory=ClientSettings)
     rtc: RtcSettings | None = None
     session: Callable[[], SessionConfig | None] = field(default=lambda: None)
-    on_fallback: Callable[[ConnectError], None] = field(default=lambda _why: None)
+    on_fallback: Callable[[ConnectError, FaultStage], None] = field(default=lambda _why, _stage: None)
     on_audio: Callable[[bytes], None] | None = None
     on_stage: Callable[[Stage, object], None] | None = None
     on_shaky: Callable[[bool], None] | None = None
@@ -140,35 +140,33 @@ class ChosenTransport:
         await self.close()
         if self.kind == "webrtc" and await self._connected_by_webrtc():
             return
-        await self._connect(self._opening.web_socket)
+        inner = await self._opening.web_socket()
+        await inner.connect()
+        self._inner = inner
 
     async def _connected_by_webrtc(self) -> bool:
         from antiphon.rtc import TransportUnavailable  # noqa: PLC0415
 
+        inner: MediaTransport | None = None
         try:
-            await self._connect(self._opening.peer_connection)
+            inner = await self._opening.peer_connection()
+            await inner.connect()
         except TransportUnavailable as missing:
             if self._opening.kind == "webrtc":
                 raise
             why = ConnectError(str(missing))
-        except NoMediaPathError as error:
-            why = error
-        except RefusedError as error:
-            if error.status not in _NOT_OFFERED and error.code != "webrtc_unavailable":
+        except ConnectError as error:
+            if not _another_way_helps(error, inner):
                 raise
             why = error
         else:
+            self._inner = inner
             return True
         if not self._opening.fallback:
             raise why
         self._opening.fell_back = True
-        self._opening.on_fallback(why)
+        self._opening.on_fallback(why, getattr(inner, "failed_at", None) or FaultStage.INIT_PEER_CONNECTION)
         return False
-
-    async def _connect(self, make: Callable[[], Awaitable[Transport]]) -> None:
-        inner = await make()
-        await inner.connect()
-        self._inner = inner
 
     async def send(self, data: str) -> None:
         await self._open().send(data)
@@ -188,3 +186,15 @@ class ChosenTransport:
         if self._inner is None:
             raise ClosedError(ABNORMAL_CLOSE, "it was never opened")
         return self._inner
+
+
+def _another_way_helps(error: ConnectError, transport: MediaTransport | None) -> bool:
+    """Whether a WebSocket may go where WebRTC did not: the server offers none, or it is the media that does not flow.
+
+    A wrong key or a server that is busy is the same on each way.
+    """
+    if isinstance(error, NoMediaPathError):
+        return True
+    if isinstance(error, RefusedError):
+        return error.status in _NOT_OFFERED or error.code == "webrtc_unavailable"
+    return getattr(transport, "failed_at", None) in (FaultStage.SET_REMOTE_DESCRIPTION, FaultStage.DATA_CHANNEL)

@@ -16,7 +16,7 @@ from antiphon.agent import words_to_say
 from antiphon.client.errors import OverflowingError, RejectedError
 from antiphon.client.messages import appended, shown_image, typed
 from antiphon.client.pictures import fitting
-from antiphon.client.seat import Seated
+from antiphon.client.seated import Seated
 from antiphon.client.setup import Difference, differences
 from antiphon.errors import ConfigurationError, LocalProtocolError
 from antiphon.protocol import (

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from msgspec import UNSET
 
-from antiphon.agent import FIELDS, Agent, CallContext, agrees, field_of, fields_set, session_of
+from antiphon.agent import FIELDS, Agent, CallContext, agrees, field_of, fields_set, first_response, session_of
 from antiphon.errors import ConfigurationError
-from antiphon.protocol import RealtimeSession, SessionConfig
+from antiphon.protocol import RealtimeSession, ResponseParams, SessionConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,15 @@ def differences(requested: SessionConfig, effective: SessionConfig) -> tuple[Dif
         if not agrees(wanted, applies):
             found.append(Difference(name, wanted, None if applies is UNSET else applies))
     return tuple(found)
+
+
+def greeting_response(greeter: Agent, session: SessionConfig | None, context: CallContext) -> ResponseParams | None:
+    """What a greeting is asked for with. greeter: has it, and nothing else. session: the one that applies.
+
+    A response's own instructions replace the session's (`protocol.md` C.31), so that those are said again.
+    """
+    said = session.instructions if isinstance(session, RealtimeSession) else UNSET
+    return first_response(greeter if said is UNSET else replace(greeter, instructions=said), context)
 
 
 def _short(value: object) -> str:
