@@ -73,8 +73,12 @@ class SoundCard:
 
     def unplug(self) -> None:
         """The card goes away, as when its cable is pulled."""
-        for process in reversed(self._processes):
-            process.terminate()
+        if not self._processes:
+            return
+        server, *clients = self._processes
+        for process in reversed(clients):
+            process.kill()  # asked nicely, jack_thru stays
+        server.terminate()  # and the server tidies up
         for process in reversed(self._processes):
             try:
                 process.wait(timeout=3)

@@ -18,8 +18,9 @@ PIECE_MS: Final = 10
 PIECE_SAMPLES: Final = PCM_RATE * PIECE_MS // 1000
 PIECE_BYTES: Final = 2 * PIECE_SAMPLES
 
-_CUSHION: Final = 2
-_MOST_AHEAD: Final = 6
+_MOST_WAITING: Final = 50
+_LEAST_KEPT: Final = 1
+_LOOKED_AT: Final = 100
 _SILENCE: Final = bytes(PIECE_BYTES)
 _SUPPRESSOR_SAMPLES: Final = 160
 _SUPPRESSOR_BYTES: Final = 2 * _SUPPRESSOR_SAMPLES
@@ -87,12 +88,13 @@ class EchoCanceller:
         self._suppressed = bytearray(2 * (PIECE_SAMPLES - _SUPPRESSOR_SAMPLES))
         self._latencies = _Latencies()
         self._lock = threading.Lock()
-        # The library wants the played piece together with the captured one. They come from two threads, two pieces at a
-        # time, so a few wait here; too many, and the echo would come before the sound it is the echo of.
-        self._ahead: deque[bytes] = deque()
-        self._aligned = False
+        # The library wants a played piece together with each captured one. They come from two threads, some at a time
+        # and not evenly, so some have to wait here: as few as can be, or the echo would come before its own sound.
+        self._waiting: deque[bytes] = deque(maxlen=_MOST_WAITING)
+        self._fewest = _MOST_WAITING
+        self._looked = _LOOKED_AT - 1  # at the first captured piece, what was played before it is too much
         self.realigned = 0
-        """How often the two devices' threads ran apart so far that pieces had to be dropped or invented."""
+        """How often a played piece came too late for its captured one, or was dropped, so that the delay changed."""
 
     @property
     def delay_ms(self) -> float:
@@ -103,13 +105,9 @@ class EchoCanceller:
         self._latencies.learn(capture_ms, playout_ms)
 
     def played(self, pcm: bytes) -> None:
-        """10 ms for the loudspeaker, 24 kHz. Bounded: if more than 60 ms wait for the microphone, the oldest go."""
+        """10 ms for the loudspeaker, 24 kHz. Half a second of them is kept while nothing is captured, the newest."""
         with self._lock:
-            self._ahead.append(pcm)
-            if len(self._ahead) > _MOST_AHEAD:
-                self.realigned += self._aligned
-                while len(self._ahead) > _CUSHION:
-                    self._ahead.popleft()
+            self._waiting.append(pcm)
 
     def process(self, pcm: bytes) -> bytes:
         """10 ms of the microphone, 24 kHz; returns as many, about 15 ms older, without echo and with less noise."""
@@ -133,15 +131,19 @@ class EchoCanceller:
         return quiet
 
     def _next_far(self) -> bytes:
-        if not self._aligned:
-            self._aligned = len(self._ahead) >= _CUSHION
-        if not self._aligned:
-            return _SILENCE
-        if not self._ahead:
+        """The piece that was played longest ago; silence where none has come, and then all later ones wait longer."""
+        self._fewest = min(self._fewest, len(self._waiting))
+        self._looked += 1
+        if self._looked == _LOOKED_AT:
+            # In all of the last second so many were too many.
+            for _ in range(self._fewest - _LEAST_KEPT - 1):
+                self._waiting.popleft()
+                self.realigned += 1
+            self._looked, self._fewest = 0, _MOST_WAITING
+        if not self._waiting:
             self.realigned += 1
-            self._aligned = False
             return _SILENCE
-        return self._ahead.popleft()
+        return self._waiting.popleft()
 
 
 class HalfDuplex:
