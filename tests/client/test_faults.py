@@ -22,6 +22,7 @@ from antiphon.client.continuity import RolloverSettings
 from antiphon.client.lifecycle import ConnectionState
 from antiphon.client.trace import TraceWriter, read_trace, replay
 from antiphon.engine import Engine, Stages
+from antiphon.engine.stages import ModelEvent, ModelRequest
 from antiphon.protocol import (
     AudioConfig,
     AudioInput,
@@ -33,7 +34,7 @@ from dark_relay import dark_relay
 from engine_bench import Detector, Recognizer, Voice
 from live_server import live_app, live_server
 from session_rig import loud, quiet
-from survival_rig import LINES, States, counting_engine, lines_of
+from survival_rig import LINES, Counting, States, counting_engine, lines_of
 
 TEXT = RealtimeSession(output_modalities=["text"])
 HEARD = RealtimeSession(
@@ -122,6 +123,35 @@ async def test_a_connection_that_breaks_in_an_answer_gets_the_answer_again_and_t
             await states.until(lambda: call.state is ConnectionState.CONNECTED)
             assert len(ran) == 1
             assert [message.role for message in call.chat.messages if message.role != "tool"] == ["user", "assistant"]
+
+
+async def test_an_answer_that_breaks_off_is_asked_for_again() -> None:
+    class Halting(Counting):
+        """Stops in the middle of its first answer."""
+
+        async def respond(self, request: ModelRequest) -> AsyncIterator[ModelEvent]:
+            async for event in super().respond(request):
+                yield event
+                if halting.is_set():
+                    halted.set()
+                    await asyncio.Event().wait()
+
+    halting, halted, states = asyncio.Event(), asyncio.Event(), States()
+    halting.set()
+    stages = Stages(Detector(), Recognizer(), Halting(), Voice(seconds=0.05))  # type: ignore[arg-type]
+    async with (
+        live_server(Engine(stages)) as server,
+        dark_relay(server.port) as relay,
+        RealtimeClient(f"http://127.0.0.1:{relay.port}", session=TEXT, settings=SETTINGS, on_state=states) as call,
+    ):
+        asked = asyncio.create_task(call.ask("one"))
+        await halted.wait()
+        halting.clear()
+        relay.cut()
+        assert (await asked).strip() == "You said one, your word 1."
+        assert lines_of(call)[0] == "user: one"
+        assert lines_of(call)[-1] == "assistant: You said one, your word 1."
+        assert states.names == ["connecting", "connected", "reconnecting", "connected"]
 
 
 async def test_a_function_call_of_the_apps_own_is_answered_in_the_next_session() -> None:
