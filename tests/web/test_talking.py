@@ -102,7 +102,6 @@ async def test_the_microphone_is_changed_without_a_second_call(page: Page, serve
     chooser = page.locator('select[name="microphone"]')
     await expect(chooser.locator("option").nth(2)).to_be_attached()
     await chooser.select_option(index=2)
-    await page.wait_for_function(
-        "document.querySelector('select[name=microphone]').value !== '' && antiphon.microphone === 'on'"
-    )
+    await expect(chooser).not_to_have_value("")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "on")
     assert len(server.calls) == 1

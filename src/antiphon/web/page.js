@@ -24,7 +24,7 @@ export function drawWords() {
   byId("language").textContent = word("language");
   byId("language").lang = language() === "en" ? "ru" : "en";
   byId("language").title = word("language_name");
-  byId("language").setAttribute("aria-label", word("language_name"));
+  byId("language").setAttribute("aria-label", `${word("language")}: ${word("language_name")}`);
 }
 
 /**
@@ -55,6 +55,7 @@ export function drawState({ phase, mic, line, hasTranscript, isSilent, isByHand,
   const mute = /** @type {HTMLButtonElement} */ (byId("mute"));
   const name = mic === "none" ? "add_microphone" : mic === "muted" ? "unmute" : "mute";
   mute.disabled = line === "off" || (mic === "none" && line === "connecting");
+  mute.hidden = isByHand && mic !== "none"; // the hand on the button says it all
   mute.setAttribute("aria-pressed", String(mic === "muted" || mic === "none"));
   mute.setAttribute("aria-label", word(name));
   mute.title = word(name);
