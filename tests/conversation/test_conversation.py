@@ -7,7 +7,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from antiphon.conversation import FRIENDLY_TYPES, Conversation, to_wire
+from antiphon.conversation import FRIENDLY_TYPES, Conversation, HandlerFailure, to_wire
 from antiphon.conversation.events import Error, FriendlyEvent
 from antiphon.protocol import ErrorDetail, decode_event, to_builtins
 from conversation.replaying import replay
@@ -59,6 +59,21 @@ def test_a_handler_may_send_while_it_is_told() -> None:
     script = Script().session().response("r1").answer_item("r1", "a1", None).says("r1", "a1", "Hi.")
     played(script.response_done("r1", spoken_answer("a1", "Hi.")), conversation)
     assert [message.text for message in conversation.chat.messages] == ["Hi.", "Go on."]
+
+
+def test_a_listener_that_raises_is_reported_and_the_others_are_told() -> None:
+    conversation = Conversation()
+    failures: list[HandlerFailure] = []
+    changes: list[str] = []
+    conversation.handlers.failed = failures.append
+    conversation.chat.on_change(lambda change: 1 / 0)
+    conversation.chat.on_change(lambda change: changes.append(change.kind))
+    played(Script().session().typed("u1", None, {"type": "input_text", "text": "Hi."}), conversation)
+    assert changes == ["added"]
+    assert [(failure.event.type, type(failure.error)) for failure in failures] == [("chat.changed", ZeroDivisionError)]
+    conversation.handlers.failed = None
+    with pytest.raises(ZeroDivisionError):
+        conversation.chat.clear()
 
 
 def test_a_driver_tells_errors_of_its_own() -> None:

@@ -18,7 +18,7 @@ from antiphon.conversation.events import FriendlyEvent
 from antiphon.conversation.export import to_json, to_markdown
 from antiphon.conversation.heard import Pace
 from antiphon.conversation.messages import ChatChange, ChatMessage, MessageStatus, UIMessage
-from antiphon.conversation.placing import PlacedEntries
+from antiphon.conversation.placing import ListenerFailed, PlacedEntries
 
 IsMeaningful = Callable[[str], bool]
 
@@ -139,6 +139,10 @@ class Chat:
     def next_seq(self) -> int:
         """The `seq` that the next message will have."""
         return self._entries.next_seq
+
+    def report_to(self, failed: ListenerFailed | None) -> None:
+        """Who is told of listeners that raised; without one, what a listener raises reaches whoever told the event."""
+        self._entries.failed = failed
 
     def on_change(self, listener: Callable[[ChatChange], object]) -> Callable[[], None]:
         """Calls the listener after every change, with what changed; what is returned ends that.

@@ -20,7 +20,8 @@ from antiphon.conversation.events import (
     FriendlyEvent,
     UserFailed,
 )
-from antiphon.conversation.handlers import Handlers
+from antiphon.conversation.handlers import HandlerFailure, Handlers
+from antiphon.conversation.messages import ChatChange
 from antiphon.conversation.microphone import MicrophoneActivity, MicrophoneSettings
 from antiphon.conversation.prices import Price
 from antiphon.conversation.record import MOST_BYTES, MOST_ITEMS, Record
@@ -63,6 +64,7 @@ class Conversation:
         self.turns = Turns()
         self.usage = UsageMeter(settings.prices)
         self.record = Record(most_items=settings.most_record_items, most_bytes=settings.most_record_bytes)
+        self.chat.report_to(self._listener_failed)
         self._keeping: dict[type, Callable[[Any], None]] = {
             AssistantTruncated: self._keep_heard,
             AssistantTextDone: self._keep_words,
@@ -137,6 +139,11 @@ class Conversation:
             if keep is not None:
                 keep(event)
         return events
+
+    def _listener_failed(self, listener: Callable[[ChatChange], object], change: ChatChange, error: Exception) -> None:
+        if self.handlers.failed is None:
+            raise error
+        self.handlers.failed(HandlerFailure(listener, change, error))
 
     # ── the record, where friendly events know more than the wire ────────────────────────────────────────────────
 

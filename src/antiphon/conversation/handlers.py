@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from antiphon.conversation.events import FRIENDLY_TYPES, FriendlyEvent
+from antiphon.conversation.messages import ChatChange
 from antiphon.errors import ConfigurationError
 
 CONSUME: Final = "consume"
@@ -24,10 +25,10 @@ Handler = Callable[[Any], Any]
 
 @dataclass(frozen=True, slots=True)
 class HandlerFailure:
-    """A handler raised. The others were called all the same. event: what it was told of."""
+    """A handler, or a listener of the chat, raised. The others were called all the same. event: what it was told of."""
 
     handler: Handler
-    event: FriendlyEvent
+    event: FriendlyEvent | ChatChange
     error: Exception
 
 
@@ -86,7 +87,7 @@ class Handlers:
                 continue
             if result is None:
                 continue
-            if result == CONSUME:
+            if isinstance(result, str) and result == CONSUME:
                 return False
             if inspect.isawaitable(result):
                 self._hand_over(result, handler, event)

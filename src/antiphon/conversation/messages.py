@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from msgspec import Struct
 
@@ -92,6 +92,8 @@ class UIMessage(Struct, frozen=True, kw_only=True):
 
 class ChatChange(Struct, frozen=True, kw_only=True):
     """What happened to a chat. message_id: of the message; None for `cleared` and `reordered`, which touch many."""
+
+    type: ClassVar[str] = "chat.changed"
 
     kind: Literal["added", "changed", "removed", "reordered", "cleared"]
     message_id: str | None = None

@@ -19,6 +19,7 @@ from antiphon.conversation.order import Order
 from antiphon.errors import LocalProtocolError
 
 ChangeKind = Literal["added", "changed", "removed", "reordered", "cleared"]
+ListenerFailed = Callable[[Callable[[ChatChange], object], ChatChange, Exception], object]
 
 
 class PlacedEntries:
@@ -35,6 +36,7 @@ class PlacedEntries:
         self._added = AddedMessages(most_added)
         self._of_call: dict[str, str] = {}
         self._image_characters = 0
+        self.failed: ListenerFailed | None = None
         self._listeners: list[Callable[[ChatChange], object]] = []
         self._shown: tuple[ChatMessage, ...] | None = None
 
@@ -261,4 +263,9 @@ class PlacedEntries:
         if self._listeners:
             change = ChatChange(kind=kind, message_id=message_id)
             for listener in tuple(self._listeners):
-                listener(change)
+                try:
+                    listener(change)
+                except Exception as error:  # an app's listener must not end the call
+                    if self.failed is None:
+                        raise
+                    self.failed(listener, change, error)
