@@ -29,6 +29,7 @@ from antiphon.client.continuity import LineState, RolloverSettings
 from antiphon.client.messages import typed
 from antiphon.client.trace import TraceWriter
 from antiphon.conversation import Record
+from antiphon.errors import LocalProtocolError
 from antiphon.protocol import (
     ConversationItemCreate,
     ConversationItemDelete,
@@ -101,11 +102,12 @@ class Net:
         self.wires: list[Wire] = []
         self.refusals: deque[ConnectError | None] = deque()
         self.scripts: deque[dict[str, Any]] = deque()
+        self.make = Wire
 
     def another(self) -> Wire:
         refusal = self.refusals.popleft() if self.refusals else None
         script = self.scripts.popleft() if self.scripts else {}
-        self.wires.append(Wire(refusal, **script))
+        self.wires.append(self.make(refusal, **script))
         return self.wires[-1]
 
     @property
@@ -439,6 +441,29 @@ def test_hanging_up_while_away_ends_at_once() -> None:
         await caller.connection.aclose(1000, "enough")
         assert caller.connection.closed is not None
         assert caller.told[-1] == ("closed", 1000)
+
+    calling(work)
+
+
+def test_what_the_next_connection_cannot_carry_is_left_out_and_the_rest_is_told() -> None:
+    class Narrow(Wire):
+        async def send(self, data: str) -> None:
+            if "too much" in data:
+                raise LocalProtocolError("larger than the peer takes")
+            await super().send(data)
+
+    async def work(caller: Caller, net: Net) -> None:
+        for text in ("one", "too much", "two"):
+            await caller.say(text)
+            await caller.until_done(text)
+        net.make = Narrow
+        net.last.ours.cut()
+        await caller.until(lambda: ("renewed", 2) in caller.told)
+        assert net.last.server.texts() == ["one", "two"]
+        await caller.say("too much again")
+        await caller.say("three")
+        await caller.until_done("three")
+        assert net.last.server.texts() == ["one", "two", "three"]
 
     calling(work)
 

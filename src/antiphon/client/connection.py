@@ -28,6 +28,7 @@ from antiphon.client.settings import ClientSettings
 from antiphon.client.trace import TraceWriter
 from antiphon.client.transport import NORMAL_CLOSE, Transport, stats_of
 from antiphon.client.waiting import Event, Outbox, Unsent
+from antiphon.errors import LocalProtocolError
 from antiphon.protocol import ClientEvent, Item, SessionConfig, SessionUpdate, encode
 
 logger = logging.getLogger("antiphon.client")
@@ -221,6 +222,13 @@ class Connection:
                 if self._trace is not None:
                     self._trace.wire("out", event.data)
                 await self._transport.send(event.data)
+                self.outbox.sent()
+            except LocalProtocolError as error:
+                # Larger than the data channel carries: it would not fit the next time either.
+                logger.warning("an event was not sent: %s", error)
+                self.note("not_sent", why=str(error))
+                if event.kept is not None:
+                    self._ledger.unsent(event.kept)
                 self.outbox.sent()
             except ClosedError:
                 # Whether the call is over is for the reader to find out; until then the event waits.

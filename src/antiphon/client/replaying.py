@@ -16,7 +16,7 @@ from msgspec import UNSET
 from antiphon.client.errors import AnswerTimeoutError, RejectedError
 from antiphon.client.kept import which
 from antiphon.client.transport import Transport
-from antiphon.errors import RemoteProtocolError
+from antiphon.errors import LocalProtocolError, RemoteProtocolError
 from antiphon.protocol import (
     ConversationItemAdded,
     ConversationItemCreate,
@@ -120,6 +120,7 @@ class _Reader:
         self._transport = transport
         self._timeout_s = timeout_s
         self._noted = noted
+        self._unsent: set[str] = set()
         self.shown: list[str | bytes] = []
 
     async def send(self, data: str) -> None:
@@ -160,19 +161,29 @@ class _Reader:
 
     async def _send_all(self, events: dict[str, Item]) -> None:
         for event_id, item in events.items():
-            await self.send(encode(ConversationItemCreate(event_id=event_id, item=item)))
+            try:
+                await self.send(encode(ConversationItemCreate(event_id=event_id, item=item)))
+            except LocalProtocolError as error:
+                # A picture that came over a WebSocket may be larger than a data channel carries.
+                logger.warning("something that was said before cannot be told again: %s", error)
+                self._unsent.add(event_id)
 
     async def _confirmed(self, events: dict[str, Item]) -> int:
         untold, unadded, refused = set(events), set(events), 0
-        while untold:
+        loop = asyncio.get_running_loop()
+        heard_at = loop.time()
+        while untold - self._unsent:
             try:
-                # A server that says "added" may say "done", too, but not much later.
-                async with asyncio.timeout(self._timeout_s if unadded else min(_DONE_S, self._timeout_s)):
+                async with asyncio.timeout(min(_DONE_S, self._timeout_s)):
                     data, event = await self._receive()
             except TimeoutError:
-                if unadded:
-                    logger.warning("the new session did not confirm all of what was said before")
+                if not unadded - self._unsent:
+                    break  # a server that says "added" may say "done", too, but not much later
+                if loop.time() - heard_at < self._timeout_s:
+                    continue
+                logger.warning("the new session did not confirm all of what was said before")
                 break
+            heard_at = loop.time()
             told = None
             match event:
                 case (
@@ -190,7 +201,7 @@ class _Reader:
                     unadded.discard(told)
                     logger.warning("the new session refuses something that was said before: %s", error.message)
             self._show(data, told is None)
-        return refused
+        return refused + len(self._unsent)
 
     async def _receive(self) -> tuple[str | bytes, ServerEvent | UnknownEvent | None]:
         data = await self._transport.receive()
