@@ -87,12 +87,20 @@ def test_a_missing_portaudio_is_told_with_what_to_install(monkeypatch: pytest.Mo
         list_devices()
 
 
-def test_the_room_is_imported_without_its_extra() -> None:
+def test_every_public_name_is_there_without_the_extra() -> None:
     program = (
         "import sys\n"
         "for name in ('sounddevice', 'numpy', 'soxr', 'pywebrtc_audio'): sys.modules[name] = None\n"
         "import antiphon.client.audio as audio\n"
-        "print(all(hasattr(audio, name) for name in audio.__all__))\n"
+        "print([name for name in audio.__all__ if not hasattr(audio, name)], dir(audio) == audio.__all__)\n"
     )
     output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
-    assert output.stdout.strip() == "True"
+    assert output.stdout.strip() == "[] True"
+
+
+def test_a_client_without_a_device_loads_nothing_that_devices_need() -> None:
+    program = (
+        "import sys, antiphon.client; print([n for n in sys.modules if 'device' in n or n.endswith('audio.echo')])"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert output.stdout.strip() == "[]"
