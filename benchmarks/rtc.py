@@ -1,10 +1,12 @@
 """What a WebRTC call costs this process: CPU microseconds a call for 20 ms, beside the bare work that has to be done.
 
-    python benchmarks/rtc.py --calls 8 --seconds 6 [--events 20]
+    python benchmarks/rtc.py --calls 8 --seconds 6 [--events 20] [--calling]
+
+--calling measures calls that we make (`open_caller`), instead of calls that we answer.
 
 "Bare" is one packet decoded and one encoded, decrypted, encrypted, received and sent, in a plain loop in the same run;
-the ratio to it says how much the stack around it adds, on any machine and under any load. The callers (stock aiortc)
-run in a process of their own, which is not counted.
+the ratio to it says how much the stack around it adds, on any machine and under any load. The other ends (stock
+aiortc) run in a process of their own, which is not counted.
 """
 
 from __future__ import annotations
@@ -24,7 +26,7 @@ from typing import Any
 import pylibsrtp
 
 from antiphon.audio.opus import Decoder, Encoder
-from antiphon.rtc import RtcSettings, open_transport
+from antiphon.rtc import RtcSettings, open_caller, open_transport
 from antiphon.rtc.rtp import RtpPacket, parse_rtp, write_rtp
 
 RATE = 24_000
@@ -95,18 +97,24 @@ async def callers() -> None:
     """The other process: reads commands as JSON lines, holds the calling ends."""
     sys.path.insert(0, str(TESTS))
     from rtc_caller import Caller
+    from stock_answerer import StockAnswerer
 
     speech = speechlike(10.0)
     loop = asyncio.get_running_loop()
-    ends: list[Caller] = []
+    ends: list[Caller | StockAnswerer] = []
     while line := await loop.run_in_executor(None, sys.stdin.readline):
         command = json.loads(line)
         if command["do"] == "offer":
             ends.append(Caller())
             print(json.dumps(await ends[-1].offer()), flush=True)
+        elif command["do"] == "answer":
+            ends.append(StockAnswerer())
+            print(json.dumps(await ends[-1].answer(command["offer"])), flush=True)
         elif command["do"] == "accept":
-            await ends[-1].accept(command["answer"])
-            await ends[-1].opened()
+            caller = ends[-1]
+            assert isinstance(caller, Caller)
+            await caller.accept(command["answer"])
+            await caller.opened()
             print(json.dumps("open"), flush=True)
         elif command["do"] == "talk":
             for end in ends:
@@ -120,12 +128,14 @@ async def chatter(end: Any, per_second: int, seconds: float) -> None:
     for _ in range(int(per_second * seconds)):
         if end.channel.readyState != "open":
             break
-        end.send({"type": "input_audio_buffer.commit", "event_id": "event_0123456789"})
+        end.send(json.dumps({"type": "input_audio_buffer.commit", "event_id": "event_0123456789"}))
         await asyncio.sleep(1 / per_second)
 
 
-async def measure(calls: int, seconds: float, events: int, *, speaking: bool) -> tuple[float, float, float]:
-    """CPU microseconds a call-frame, the share of expected audio that came in, and the slowest answer in ms."""
+async def measure(
+    calls: int, seconds: float, events: int, *, speaking: bool, calling: bool
+) -> tuple[float, float, float]:
+    """CPU microseconds a call-frame, the share of expected audio that came in, the slowest answer (or offer) in ms."""
     child = await asyncio.create_subprocess_exec(
         sys.executable, __file__, "--callers", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
@@ -138,15 +148,23 @@ async def measure(calls: int, seconds: float, events: int, *, speaking: bool) ->
 
     listeners, transports, slowest = [], [], 0.0
     for _ in range(calls):
-        listener = Listener()
-        transport = open_transport(listener, RtcSettings(silence_timeout_s=60))
-        tell(do="offer")
-        offer = json.loads(await child.stdout.readline())
-        started = time.perf_counter()
-        answer = await transport.answer(offer)
-        slowest = max(slowest, time.perf_counter() - started)
-        tell(do="accept", answer=answer)
-        await child.stdout.readline()
+        listener, settings = Listener(), RtcSettings(silence_timeout_s=60)
+        if calling:
+            caller = transport = open_caller(listener, settings)
+            started = time.perf_counter()
+            offer = await caller.offer()
+            slowest = max(slowest, time.perf_counter() - started)
+            tell(do="answer", offer=offer)
+            await caller.accept(json.loads(await child.stdout.readline()))
+        else:
+            answerer = transport = open_transport(listener, settings)
+            tell(do="offer")
+            offer = json.loads(await child.stdout.readline())
+            started = time.perf_counter()
+            answer = await answerer.answer(offer)
+            slowest = max(slowest, time.perf_counter() - started)
+            tell(do="accept", answer=answer)
+            await child.stdout.readline()
         await listener.open.wait()
         listeners.append(listener)
         transports.append(transport)
@@ -182,6 +200,7 @@ def main() -> None:
     options.add_argument("--calls", type=int, default=8)
     options.add_argument("--seconds", type=float, default=6.0)
     options.add_argument("--events", type=int, default=0, help="data channel messages a second and call, each way")
+    options.add_argument("--calling", action="store_true", help="measure calls that we make")
     options.add_argument("--callers", action="store_true", help=argparse.SUPPRESS)
     chosen = options.parse_args()
     if chosen.callers:
@@ -189,12 +208,14 @@ def main() -> None:
         return
     bare = bare_microseconds(2000)
     print(f"bare codec + SRTP + UDP: {bare:.0f} us a frame each way")
-    for name, speaking in (("both talk", True), ("only the caller talks", False)):
-        cost, share, slowest = asyncio.run(measure(chosen.calls, chosen.seconds, chosen.events, speaking=speaking))
+    for name, speaking in (("both talk", True), ("only the other side talks", False)):
+        cost, share, slowest = asyncio.run(
+            measure(chosen.calls, chosen.seconds, chosen.events, speaking=speaking, calling=chosen.calling)
+        )
         print(
             f"{name}: {cost:.0f} us a call-frame, {cost / bare:.2f} x bare "
             f"({chosen.calls} calls, {chosen.events} events/s each way, {share:.0%} of the audio in, "
-            f"slowest answer {slowest:.1f} ms)"
+            f"slowest {'offer' if chosen.calling else 'answer'} {slowest:.1f} ms)"
         )
 
 

@@ -66,6 +66,11 @@ class StockAnswerer:
         self.microphone.pending += pcm
         self.microphone.emptied.clear()
 
+    async def said(self, within: float = 60.0) -> None:
+        """Wait until everything queued by `say` was spoken."""
+        async with asyncio.timeout(within):
+            await self.microphone.emptied.wait()
+
     async def heard(self, seconds: float, within: float = 20.0) -> bytes:
         """Wait until so much audio was received in all, and return all of it."""
         async with asyncio.timeout(within):

@@ -72,6 +72,7 @@ async def test_speech_goes_both_ways() -> None:
         call.transport.end_audio()
         call.answerer.say(down)
         await call.recorder.has_played(len(up) // 2)
+        await call.answerer.said()
         heard_there = await call.answerer.heard(len(call.answerer.received_pcm) / 2 / RATE + 0.3)
         heard_here = await call.recorder.heard(len(call.recorder.pcm) / 2 / RATE + 0.3)
     assert likeness(up, heard_there) > 0.9
@@ -116,7 +117,8 @@ async def test_our_own_sides_understand_each_other() -> None:
         call.answering.send_event("down")
         await call.caller.has_played(len(up) // 2)
         heard_there = await call.callee.heard(len(call.callee.pcm) / 2 / RATE + 0.2)
-        heard_here = await call.caller.heard(1.1)
+        await call.callee.has_played(len(down) // 2)
+        heard_here = await call.caller.heard(len(call.caller.pcm) / 2 / RATE + 0.2)
         async with asyncio.timeout(5):
             assert await call.callee.events.get() == "up"
             assert await call.caller.events.get() == "down"

@@ -214,10 +214,15 @@ class CallConnection(Connection):
         """Ask the peer for consent (RFC 7675) as long as it answers; anything authentic from it counts as an answer."""
         assert self._signs is not None
         loop, signs, password = asyncio.get_running_loop(), self._signs, self.remote_password or ""
-        # Twice before a peer that only answers checks would seem to have fallen silent.
-        pause = min(5.0, self._settings.silence_timeout_s / 4, self._settings.shaky_after_s / 2)
+        period = min(5.0, self._settings.silence_timeout_s / 4)
+        # Twice before a peer that only answers checks would seem to have fallen silent; one that talks is asked less.
+        pause = min(period, self._settings.shaky_after_s / 2)
+        due = 0.0
         while (left := signs.gone_at - loop.time()) > 0:
             await asyncio.sleep(min(left, pause * random.uniform(0.8, 1.2)))
+            if (now := loop.time()) < due and now - signs.heard_at < pause / 2:
+                continue
+            due = now + period
             for pair in list(self._nominated.values()):
                 request = self.build_request(pair, nominate=False)
                 asked = loop.time()

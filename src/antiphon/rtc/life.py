@@ -21,7 +21,7 @@ class SignsOfLife:
     """
 
     def __init__(self, now: float, *, shaky_after: float, gone_after: float) -> None:
-        self._heard = now
+        self.heard_at = now
         self._shaky_after: Final = shaky_after
         self._gone_after: Final = gone_after
         self.life = Life.WELL
@@ -29,11 +29,11 @@ class SignsOfLife:
     @property
     def gone_at(self) -> float:
         """When the peer is taken for gone, unless it is heard before."""
-        return self._heard + self._gone_after
+        return self.heard_at + self._gone_after
 
     def heard(self, now: float) -> bool:
         """Something authentic of the peer arrived. True when that ends a shaky phase."""
-        self._heard = now
+        self.heard_at = now
         better, self.life = self.life is Life.SHAKY, Life.WELL if self.life is Life.SHAKY else self.life
         return better
 
@@ -42,6 +42,6 @@ class SignsOfLife:
         before = self.life
         if now >= self.gone_at:
             self.life = Life.GONE
-        elif now - self._heard >= self._shaky_after and self.life is Life.WELL:
+        elif now - self.heard_at >= self._shaky_after and self.life is Life.WELL:
             self.life = Life.SHAKY
         return self.life is not before
