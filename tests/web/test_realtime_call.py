@@ -224,6 +224,14 @@ async def test_tools_of_the_page_run_and_the_model_goes_on_once(caller: Page, se
     assert server.call.kinds().count("response.create") == 1
 
 
+async def test_tools_that_the_server_set_up_are_not_lost_by_adding_more(caller: Page, server: ScriptedServer) -> None:
+    server.session = {"tools": [{"type": "function", "name": "lookup", "description": "The server's."}]}
+    await make_call(caller)
+    await caller.evaluate("() => { call.addTool({ name: 'add', description: 'Adds.' }); return call.connect(); }")
+    update = await server.call.expect("session.update")
+    assert [tool["name"] for tool in update["session"]["tools"]] == ["lookup", "add"]
+
+
 # ── devices ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

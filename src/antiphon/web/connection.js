@@ -30,7 +30,7 @@
  * @typedef {object} ConnectionSettings
  * @property {"auto"|"webrtc"|"websocket"} transport
  * @property {import("./line-webrtc.js").LineSettings & {worklet: string}} line
- * @property {() => Past} past
+ * @property {(created?: any) => Past} past  created: the session as the server began it
  * @property {() => boolean} isQuiet  nobody speaks, nothing is made, no tool runs
  * @property {() => boolean} isWanted  somebody spoke or typed not long ago: a page left open is not worth a new session
  */
@@ -39,6 +39,7 @@ import { isWorthRetrying, retryPause, rolloverWindow } from "./continuity.js";
 import { WebRtcLine } from "./line-webrtc.js";
 import { CallError, problemOf } from "./problems.js";
 
+const GREETING_MS = 2_000;
 const QUIET_EVERY_MS = 250;
 const PROBE_MS = [300, 1_500]; // a server that is stopping may answer once more
 const PROBE_TIMEOUT_MS = 2_000;
@@ -57,7 +58,7 @@ export function newId(kind) {
 class Bringing {
   /** @type {any[]} */ events = [];
   /** @type {MediaStream|null} */ voice = null;
-  /** @type {(event: any) => void} */ onAnswer = () => {};
+  /** @type {(event: any) => void} null: it ended */ onAnswer = () => {};
   /** @type {Problem|null} */ ended = null;
   /** @type {Line} */ line;
 
@@ -157,6 +158,7 @@ export class Connection {
       onSteady: (/** @type {boolean} */ isSteady) => this.#line === bringing.line && this.#observer.onSteady(isSteady),
       onEnd: (/** @type {Problem} */ problem) => {
         bringing.ended = problem;
+        bringing.onAnswer(null);
         if (this.#line === bringing.line) void this.#lost(problem);
       },
     };
@@ -183,21 +185,31 @@ export class Connection {
 
   /** Tells the session what the app needs. A server that never confirms must not hold the call up. @param {Bringing} bringing @param {AbortSignal} signal */
   async #configure(bringing, signal) {
-    const { session } = this.#settings.past();
+    // What the server set up is only known from its greeting: tools, say, that are not to be lost by adding more.
+    const { confirm_ms } = this.#settings.line.timing;
+    await this.#comes(bringing, signal, Math.min(confirm_ms, GREETING_MS), (event) => event.type === "session.created");
+    const { session } = this.#settings.past(bringing.events.find((event) => event.type === "session.created")?.session);
     if (session === null) return;
     const update = { type: "session.update", event_id: newId("event"), session };
-    await new Promise((resolve) => {
-      const timer = setTimeout(resolve, this.#settings.line.timing.confirm_ms);
+    this.#observer.onSent(update);
+    bringing.line.send(update);
+    await this.#comes(bringing, signal, confirm_ms, (event) =>
+      event.type === "session.updated" || (event.type === "error" && event.error?.event_id === update.event_id));
+  }
+
+  /** Waits for an event of a line that is being brought up. @param {Bringing} bringing @param {AbortSignal} signal @param {number} ms @param {(event: any) => boolean} isIt @returns {Promise<void>} */
+  #comes(bringing, signal, ms, isIt) {
+    if (signal.aborted || bringing.ended || bringing.events.some(isIt)) return Promise.resolve();
+    return new Promise((resolve) => {
       const done = () => {
         clearTimeout(timer);
-        resolve(undefined);
+        bringing.onAnswer = () => {};
+        signal.removeEventListener("abort", done);
+        resolve();
       };
-      signal.addEventListener("abort", done, { once: true });
-      bringing.onAnswer = (event) => {
-        if (event.type === "session.updated" || (event.type === "error" && event.error?.event_id === update.event_id)) done();
-      };
-      this.#observer.onSent(update);
-      bringing.line.send(update);
+      const timer = setTimeout(done, ms);
+      signal.addEventListener("abort", done);
+      bringing.onAnswer = (event) => (event === null || isIt(event)) && done();
     });
   }
 
@@ -226,9 +238,9 @@ export class Connection {
 
   /** @param {Bringing} bringing @param {any} event */
   #hear(bringing, event) {
-    bringing.onAnswer(event);
     if (this.#line !== bringing.line) {
       bringing.events.push(event);
+      bringing.onAnswer(event);
       return;
     }
     if (event.type.startsWith("session.") && event.session?.expires_at) this.#planRollover(event.session.expires_at * 1000 - Date.now());

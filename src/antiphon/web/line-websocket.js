@@ -109,7 +109,7 @@ export class WebSocketLine {
 
   /** @param {ArrayBuffer} pcm */
   #hearMicrophone(pcm) {
-    if (this.#state !== "open" || !this.#track?.enabled) return;
+    if (this.#state !== "open" || this.#track === null) return; // a muted one sends silence, so that turns end
     if ((this.#socket?.bufferedAmount ?? 0) > MOST_UNSENT_BYTES) return; // dropped, like a lost packet
     this.send({ type: "input_audio_buffer.append", audio: toBase64(pcm) });
   }

@@ -60,6 +60,7 @@ export class RealtimeCall {
   /** @type {Speaker} */ #speaker;
   /** @type {Conversation} */ #conversation;
   #handlers;
+  #timing;
   /** @type {import("./speech-activity.js").Phase} */ #phase = "listening";
   #outbox = new Outbox();
   #tools;
@@ -88,6 +89,7 @@ export class RealtimeCall {
     this.#options = options;
     this.#conversation = new Conversation({ chat: options.chat, prices: options.prices });
     this.#handlers = this.#conversation.handlers;
+    this.#timing = { ...USUAL_TIMING, ...options.timing };
     this.#asked = options.session === undefined ? USUAL_SESSION : options.session;
     this.#microphone = new Microphone(typeof options.microphone === "object" ? options.microphone : null, (problem) => this.#microphoneChanged(problem));
     this.#speaker = new Speaker(options.sound ?? null, (isBlocked) => this.#tell({ type: "speaker.blocked", is_blocked: isBlocked }));
@@ -109,10 +111,10 @@ export class RealtimeCall {
             }
           },
           iceServers: options.iceServers ?? null,
-          timing: { ...USUAL_TIMING, ...options.timing },
+          timing: this.#timing,
           worklet: new URL(options.worklet ?? "worklet.js", import.meta.url).href,
         },
-        past: () => ({ session: this.#sessionWanted(), items: this.#past() }),
+        past: (created) => ({ session: this.#sessionWanted(created), items: this.#past() }),
         isQuiet: () => this.#outbox.isIdle && !this.#isSpeaking && this.#tools.running.size === 0 && this.#talk.since === null,
         isWanted: () => performance.now() - this.#lastWanted < WANTED_MS,
       },
@@ -549,8 +551,7 @@ export class RealtimeCall {
 
   /** @param {{event_id?: string, message?: string}} error */
   #refused(error) {
-    const update = this.#updates.findIndex(({ eventId }) => eventId === error.event_id);
-    if (update >= 0) this.#updates.splice(update, 1)[0].refuse(new CallError({ kind: "refused", detail: error.message }));
+    this.#forgetUpdate(error.event_id)?.refuse(new CallError({ kind: "refused", detail: error.message }));
     for (const [id, { eventId }] of this.#pending) {
       if (eventId === null || eventId !== error.event_id) continue;
       this.#pending.delete(id);
@@ -579,9 +580,9 @@ export class RealtimeCall {
   }
 
   /** What a new session is asked to be. */
-  #sessionWanted() {
+  #sessionWanted(/** @type {any} */ created) {
     if (this.#asked === null && this.#tools.isEmpty) return null;
-    const tools = this.#tools.isEmpty ? {} : { tools: this.#tools.among(/** @type {any} */ (this.#asked)?.tools ?? this.#othersTools) };
+    const tools = this.#tools.isEmpty ? {} : { tools: this.#tools.among(/** @type {any} */ (this.#asked)?.tools ?? created?.tools ?? this.#othersTools) };
     return { type: "realtime", ...this.#asked, ...tools };
   }
 
@@ -599,10 +600,19 @@ export class RealtimeCall {
         return;
       }
       this.#updates.push({ eventId, asked, settle, refuse: reject });
+      // Some services fix the session when its key is made, and confirm nothing.
+      setTimeout(() => this.#forgetUpdate(eventId)?.settle(this.#session), this.#timing.confirm_ms);
       if (this.#send([{ type: "session.update", event_id: eventId, session: asked }])) return;
-      this.#updates = this.#updates.filter((update) => update.eventId !== eventId);
+      this.#forgetUpdate(eventId);
       reject(new CallError({ kind: "message_too_large" }));
     });
+  }
+
+  /** @param {string|undefined} eventId */
+  #forgetUpdate(eventId) {
+    const found = this.#updates.find((update) => update.eventId === eventId);
+    this.#updates = this.#updates.filter((update) => update !== found);
+    return found;
   }
 
   // ── inside: the connection ────────────────────────────────────────────────────────────────────────────────────

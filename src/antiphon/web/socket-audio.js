@@ -38,6 +38,12 @@ export class SocketAudio {
     const context = new AudioContext({ latencyHint: "interactive" });
     await context.audioWorklet.addModule(worklet);
     void context.resume();
+    // Far from the tap that began the call, some browsers want another one.
+    const wake = () => void (context.state === "suspended" && context.resume());
+    for (const tap of ["pointerdown", "keydown"]) document.addEventListener(tap, wake);
+    context.addEventListener("statechange", () => {
+      if (context.state === "closed") for (const tap of ["pointerdown", "keydown"]) document.removeEventListener(tap, wake);
+    });
     return new SocketAudio(context, onSound, onReport);
   }
 
