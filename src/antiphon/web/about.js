@@ -42,7 +42,9 @@ export function drawAbout(list, about) {
     if (stage.improve) {
       const details = document.createElement("details");
       details.append(element("summary", "", word("about_improve")), element("p", "", asSentence(stage.improve)));
-      row.append(details);
+      const more = element("dd", "");
+      more.append(details);
+      row.append(more);
     }
     rows.push(row);
   }

@@ -29,8 +29,9 @@ export class LogView {
     this.#onChosen = onChosen;
     this.#onLeftEnd = onLeftEnd;
     box.addEventListener("scroll", () => {
-      // Up by hand; that more rows have come moves nothing.
-      if (this.#isFollowing && box.scrollTop < this.#endTop - 4) this.#onLeftEnd();
+      // Up by hand: neither more rows nor another height of the box do that.
+      const end = Math.min(this.#endTop, box.scrollHeight - box.clientHeight);
+      if (this.#isFollowing && box.scrollTop < end - 4) this.#onLeftEnd();
       this.drawSoon();
     }, { passive: true });
     box.addEventListener("click", (event) => {

@@ -31,7 +31,7 @@ export function entryOf([number, size, line]) {
   const isNote = line.dir === "note";
   return {
     number, size, t: line.t, dir: line.dir,
-    type: isNote ? line.decision : line.event?.type || "not JSON",
+    type: isNote ? line.decision : line.event?.type || ("raw" in (line.event ?? {}) ? "not JSON" : "no type"),
     event: isNote ? line.data ?? {} : line.event,
     elided: line.elided ?? {},
   };
