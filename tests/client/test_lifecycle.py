@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from antiphon import Agent, ToolContext, tool
 from antiphon.client import (
     ClientSettings,
     ClosedError,
@@ -25,7 +27,7 @@ from antiphon.client import (
     Stage,
     memory_pair,
 )
-from antiphon.client.audio import DeviceError, IterSource
+from antiphon.client.audio import DeviceError, IterSource, NullSink
 from antiphon.protocol import RealtimeSession
 from scripted_realtime import ScriptedRealtime, scripted
 
@@ -210,6 +212,59 @@ async def test_the_session_is_sent_when_it_is_wanted() -> None:
         RealtimeClient(transport=transport, session=same, setup="if_different"),
     ):
         assert server.all("session.update") == []
+
+
+async def test_a_handler_and_a_tool_may_hang_up() -> None:
+    @tool
+    async def hang_up(context: ToolContext) -> None:
+        """End the call."""
+        await asyncio.gather(client.disconnect())
+
+    async with doors() as transport:
+        client = RealtimeClient(transport=transport)
+        client.on("assistant.completed", lambda _event: client.disconnect())
+        async with client as call:
+            over = asyncio.Event()
+            call.on_state(lambda state: over.set() if state is DISCONNECTED else None)
+            await call.send_text("hi")
+            await over.wait()
+    async with asyncio.timeout(10), scripted(answers=deque([[("hang_up", "{}")]])) as (ours, _server):
+        client = RealtimeClient(transport=ours, agent=Agent(tools=[hang_up]))
+        ended = asyncio.Event()
+        client.on_state(lambda state: ended.set() if state is DISCONNECTED else None)
+        await client.connect()
+        await client.send_text("bye")
+        await ended.wait()
+
+
+async def test_what_was_given_to_a_call_is_closed_with_it_also_when_it_never_opens() -> None:
+    class Given:
+        closed = 0
+
+        def __aiter__(self) -> AsyncIterator[bytes]:
+            return self
+
+        async def __anext__(self) -> bytes:
+            raise StopAsyncIteration
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    class Speaker(NullSink):
+        closed = 0
+
+        async def aclose(self) -> None:
+            self.closed += 1
+
+    for refuses in (True, False):
+        async with doors() as transport:
+            transport.refuses = refuses
+            microphone, speaker = Given(), Speaker()
+            client = RealtimeClient(transport=transport, microphone=microphone, speaker=speaker)
+            with contextlib.suppress(ConnectError):
+                async with client:
+                    assert not refuses
+            assert (microphone.closed, speaker.closed) == (1, 1)
 
 
 # ── what is told ─────────────────────────────────────────────────────────────────────────────────────────────────────

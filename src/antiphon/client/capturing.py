@@ -52,7 +52,7 @@ class Capturing:
             await asyncio.gather(task, return_exceptions=True)
         before, self._source = self._source, source
         if before is not None and before is not source:
-            await _closed(before)
+            await closed(before)
         self.last_block = b""
         if source is not None:
             self._task = asyncio.create_task(self._read(source), name="client-microphone")
@@ -83,7 +83,8 @@ class Capturing:
             await asyncio.sleep(due - loop.time())
 
 
-async def _closed(source: AudioSource | AsyncIterator[bytes]) -> None:
+async def closed(source: AudioSource | AsyncIterator[bytes]) -> None:
+    """Let go of a source, if it is one that can be let go of."""
     close = getattr(source, "aclose", None)
     if close is not None:
         await close()

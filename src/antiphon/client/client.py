@@ -8,7 +8,6 @@ read ever waits for the app or for a tool.
 from __future__ import annotations
 
 import asyncio
-import dataclasses
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
@@ -19,6 +18,7 @@ from msgspec import UNSET
 from antiphon.agent import Agent, Approver, CallContext, Notice
 from antiphon.client.addresses import OPENAI_URL
 from antiphon.client.audio import AudioSink, AudioSource
+from antiphon.client.capturing import closed
 from antiphon.client.credentials import Credentials, TokenProvider
 from antiphon.client.errors import AnswerTimeoutError, ClosedError, ConnectError, TokenError
 from antiphon.client.lifecycle import (
@@ -34,23 +34,23 @@ from antiphon.client.lifecycle import (
 from antiphon.client.listening import Listening, conversation_of
 from antiphon.client.middleware import Middleware
 from antiphon.client.ongoing import OngoingCall, Plan
-from antiphon.client.opening import ChosenTransport, Opening, TransportKind
+from antiphon.client.opening import ChosenTransport, Opening, TransportKind, failed_at
 from antiphon.client.reading import Reading
 from antiphon.client.seat import ClientSeat
 from antiphon.client.sending import Mode
 from antiphon.client.settings import ClientSettings
-from antiphon.client.setup import Difference, differences, greeting_response, wanted_session
+from antiphon.client.setup import Difference, differences, greeting_response, wanted_session, with_greeting
 from antiphon.client.speaking import Speaking
 from antiphon.client.subscribing import Subscription
 from antiphon.client.targets import Target, azure
 from antiphon.client.trace import TraceWriter
-from antiphon.client.transport import NORMAL_CLOSE, Transport, stats_of
+from antiphon.client.transport import NORMAL_CLOSE, Transport
 from antiphon.client.waiting import Event
 from antiphon.protocol import ClientEvent, RealtimeSession, SessionConfig
 
 if TYPE_CHECKING:
     from antiphon.conversation import Conversation
-    from antiphon.rtc import ConnectionStats, RtcSettings
+    from antiphon.rtc import RtcSettings
 
 logger = logging.getLogger("antiphon.client")
 
@@ -76,9 +76,9 @@ class RealtimeClient(Listening, Reading):
     instructions. user, state: what the agent's tools and instructions see.
 
     Who is told. on_event: of every server event, at once and before any reader. incoming, outgoing: middleware, which
-    may change and stop events. on_state, on_stage, on_fault: see `lifecycle`. on_reconnecting: the
-    connection was lost, and attempt number so-and-so begins in so many seconds; on_reconnected: it is there again, in a
-    session that was told so many items. on_notice, approve: see `ToolRunner`. conversation: what `chat`, `on` and
+    may change and stop events. on_state, on_stage, on_fault: see `lifecycle`. on_reconnecting: the connection was lost,
+    and attempt number so-and-so begins in so many seconds; on_reconnected: there is another one, whose session was told
+    so many items. on_notice, approve: see `ToolRunner`. conversation: what `chat`, `on` and
     `events` are made with; False does without them, and costs less. trace: writes the call down.
 
     Entering raises ConnectError, RejectedError (the server refuses the session, and names the field), and
@@ -122,15 +122,7 @@ class RealtimeClient(Listening, Reading):
         trace: TraceWriter | None = None,
     ) -> None:
         self._settings = settings or ClientSettings()
-        if greeting is not None or greeting_instructions is not None:
-            greeter = Agent(greeting=greeting, greeting_instructions=greeting_instructions)
-            if agent is not None:
-                agent = dataclasses.replace(
-                    agent, greeting=greeter.greeting, greeting_instructions=greeter.greeting_instructions
-                )
-            self._greeter = greeter if agent is None else None
-        else:
-            self._greeter = None
+        agent, self._greeter = with_greeting(agent, greeting, greeting_instructions)
         self._agent = agent
         self._setup = setup
         self._approve = approve
@@ -234,20 +226,6 @@ class RealtimeClient(Listening, Reading):
         transport = self._transport if self._seat.call is None else self._seat.call.connection.transport
         return transport.kind if isinstance(transport, ChosenTransport) else "other"
 
-    @property
-    def dropped_events(self) -> int:
-        """How many events were dropped because nobody read them in time."""
-        return 0 if self._seat.call is None else self._seat.call.inbox.dropped
-
-    async def stats(self) -> ConnectionStats:
-        """How the connection is doing; over a WebSocket only the round trip is known, measured now. Raises ClosedError
-        and AnswerTimeoutError."""
-        try:
-            async with asyncio.timeout(self._settings.answer_timeout_s):
-                return await stats_of(self._running.connection.transport)
-        except TimeoutError:
-            raise AnswerTimeoutError("The server gives no sign of life.") from None
-
     def set_token_provider(self, provider: TokenProvider | None) -> None:
         """Ask somebody else for the token, from the next connection on."""
         self._credentials.token_provider = provider
@@ -255,7 +233,11 @@ class RealtimeClient(Listening, Reading):
     # ── opening and closing ───────────────────────────────────────────────────────────────────────────────────────
 
     async def __aenter__(self) -> Self:
-        await self.connect()
+        try:
+            await self.connect()
+        except BaseException:
+            await self._release()
+            raise
         return self
 
     async def __aexit__(
@@ -305,12 +287,15 @@ class RealtimeClient(Listening, Reading):
         try:
             await asyncio.shield(leaving)
         except asyncio.CancelledError:
-            # Nothing may be left behind: it takes no longer than the settings allow.
-            await asyncio.gather(leaving, return_exceptions=True)
+            if not self._seat.is_within:
+                # Nothing may be left behind: it takes no longer than the settings allow. But a handler or a tool that
+                # hangs up is itself cancelled by that, and cannot wait for it.
+                await asyncio.gather(leaving, return_exceptions=True)
             raise
 
     async def _open(self) -> None:
         seat = self._seat
+        seat.mark_within()
         seat.lifecycle.enter(ConnectionState.CONNECTING)
         seat.lifecycle.done(Stage.PEER_CONNECTION_CREATING)
         transport = self._transport
@@ -347,7 +332,7 @@ class RealtimeClient(Listening, Reading):
             await call.aclose(NORMAL_CLOSE, "")
             seat.hanging_up = False
             if isinstance(error, Exception):
-                stage = FaultStage.FETCH_TOKEN if isinstance(error, TokenError) else FaultStage.INIT_PEER_CONNECTION
+                stage = FaultStage.FETCH_TOKEN if isinstance(error, TokenError) else failed_at(transport)
                 seat.lifecycle.fault(Fault(stage, error, Severity.CRITICAL, recoverable=True))
             raise
 
@@ -360,14 +345,16 @@ class RealtimeClient(Listening, Reading):
         seat = self._seat
         connecting, call = self._connecting, seat.call
         if connecting is None and (call is None or call.released):
+            await self._release()
+            if self.state is ConnectionState.ERROR:
+                seat.lifecycle.enter(ConnectionState.DISCONNECTED)
             return
         seat.lifecycle.done(Stage.HANG_UP_STARTED)
         seat.hanging_up = True
         if connecting is not None:
             connecting.cancel()
             await asyncio.gather(connecting, return_exceptions=True)
-        self._microphone = None
-        await seat.aclose()
+        await self._release()
         if call is not None:
             await call.aclose(code, reason)
         for subscription in tuple(self._subscriptions):
@@ -376,6 +363,13 @@ class RealtimeClient(Listening, Reading):
         seat.hanging_up = False
         seat.lifecycle.enter(ConnectionState.DISCONNECTED)
         seat.lifecycle.done(Stage.HANG_UP_DONE)
+
+    async def _release(self) -> None:
+        """Close the microphone and the speaker, and end the handlers that still run."""
+        source, self._microphone = self._microphone, None
+        if source is not None and self._seat.capturing.source is None:
+            await closed(source)
+        await self._seat.aclose()
 
     def _left(self, leaving: asyncio.Task[None]) -> None:
         self._leaving = None

@@ -12,6 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 
+from antiphon.errors import RemoteProtocolError
+from antiphon.protocol import ErrorDetail
+
 logger = logging.getLogger("antiphon.client")
 
 
@@ -100,6 +103,21 @@ class Fault:
     recoverable: bool
     timestamp: float = field(default_factory=time.time)
     context: Mapping[str, object] = field(default_factory=dict)
+
+
+_ORDINARY = frozenset({"response_cancel_not_active", "conversation_already_has_active_response"})
+"""Part of taking turns: the machinery knows what to do about them."""
+_FATAL = frozenset(
+    {"insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached", "session_expired"}
+)
+
+
+def fault_of(error: ErrorDetail) -> Fault:
+    """An error that the server tells of, as a fault. The call goes on, unless the server ends it next."""
+    severity = Severity.INFO if error.code in _ORDINARY else Severity.WARNING
+    context = {"code": error.code, "param": error.param, "event_id": error.event_id}
+    says = RemoteProtocolError(f"the server says: {error.message}")
+    return Fault(FaultStage.API, says, severity, error.code not in _FATAL, context=context)
 
 
 StageListener = Callable[[Stage, object], None]

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Callable
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, overload
 
 from antiphon.client.audio import AudioSink, AudioSource, Levels, measure
+from antiphon.client.errors import AnswerTimeoutError
 from antiphon.client.lifecycle import FaultListener, Stage, StateListener
 from antiphon.client.seated import Seated
 from antiphon.client.subscribing import Subscription
+from antiphon.client.transport import stats_of
 from antiphon.errors import LocalProtocolError
 
 if TYPE_CHECKING:
     from antiphon.conversation import Chat, Conversation, MicrophoneActivity, SpeechActivity, Turns, UsageMeter
+    from antiphon.rtc import ConnectionStats
 
 
 class CallLevels(NamedTuple):
@@ -30,6 +34,22 @@ class Listening(Seated):
 
     _microphone: AudioSource | AsyncIterator[bytes] | None
     _subscriptions: list[Subscription]
+
+    # ── how the call is doing ─────────────────────────────────────────────────────────────────────────────────────
+
+    @property
+    def dropped_events(self) -> int:
+        """How many events were dropped because nobody read them in time."""
+        return 0 if self._seat.call is None else self._seat.call.inbox.dropped
+
+    async def stats(self) -> ConnectionStats:
+        """How the connection is doing; over a WebSocket only the round trip is known, measured now. Raises ClosedError
+        and AnswerTimeoutError."""
+        try:
+            async with asyncio.timeout(self._settings.answer_timeout_s):
+                return await stats_of(self._running.connection.transport)
+        except TimeoutError:
+            raise AnswerTimeoutError("The server gives no sign of life.") from None
 
     # ── what was said ─────────────────────────────────────────────────────────────────────────────────────────────
 

@@ -112,6 +112,8 @@ class ChosenTransport:
 
     def __init__(self, opening: Opening) -> None:
         self._opening = opening
+        self.failed_at: FaultStage | None = None
+        """At what WebRTC failed last; None when it was not tried, or did not."""
         self._inner: Transport | None = None
 
     def __repr__(self) -> str:
@@ -148,6 +150,7 @@ class ChosenTransport:
         from antiphon.rtc import TransportUnavailable  # noqa: PLC0415
 
         inner: MediaTransport | None = None
+        self.failed_at = None
         try:
             inner = await self._opening.peer_connection()
             await inner.connect()
@@ -156,7 +159,8 @@ class ChosenTransport:
                 raise
             why = ConnectError(str(missing))
         except ConnectError as error:
-            if not _another_way_helps(error, inner):
+            self.failed_at = getattr(inner, "failed_at", None)
+            if not _another_way_helps(error, self.failed_at):
                 raise
             why = error
         else:
@@ -165,7 +169,7 @@ class ChosenTransport:
         if not self._opening.fallback:
             raise why
         self._opening.fell_back = True
-        self._opening.on_fallback(why, getattr(inner, "failed_at", None) or FaultStage.INIT_PEER_CONNECTION)
+        self._opening.on_fallback(why, self.failed_at or FaultStage.INIT_PEER_CONNECTION)
         return False
 
     async def send(self, data: str) -> None:
@@ -188,7 +192,13 @@ class ChosenTransport:
         return self._inner
 
 
-def _another_way_helps(error: ConnectError, transport: MediaTransport | None) -> bool:
+def failed_at(transport: Transport) -> FaultStage:
+    """At what a connection failed, as far as its transport tells."""
+    stage = getattr(transport, "failed_at", None)
+    return stage if isinstance(stage, FaultStage) else FaultStage.INIT_PEER_CONNECTION
+
+
+def _another_way_helps(error: ConnectError, stage: FaultStage | None) -> bool:
     """Whether a WebSocket may go where WebRTC did not: the server offers none, or it is the media that does not flow.
 
     A wrong key or a server that is busy is the same on each way.
@@ -197,4 +207,4 @@ def _another_way_helps(error: ConnectError, transport: MediaTransport | None) ->
         return True
     if isinstance(error, RefusedError):
         return error.status in _NOT_OFFERED or error.code == "webrtc_unavailable"
-    return getattr(transport, "failed_at", None) in (FaultStage.SET_REMOTE_DESCRIPTION, FaultStage.DATA_CHANNEL)
+    return stage in (FaultStage.SET_REMOTE_DESCRIPTION, FaultStage.DATA_CHANNEL)

@@ -74,8 +74,8 @@ class Reading(Sending):
     async def aside(self, params: ResponseParams, *, timeout_s: float = 30.0) -> Response:
         """A response out of band: beside the conversation, which it neither waits for nor becomes part of.
 
-        params: what it is made of; `input` gives it other items than the conversation's. Raises RejectedError,
-        AnswerTimeoutError, ClosedError.
+        params: what it is made of; `input` gives it other items than the conversation's. Raises
+        AnswerTimeoutError and ClosedError.
         """
         mark = new_id("aside")
         metadata = dict(params.metadata) if isinstance(params.metadata, dict) else {}

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -18,7 +19,7 @@ from antiphon.client.audio import AudioSource
 from antiphon.client.capturing import Capturing
 from antiphon.client.continuity import LineState
 from antiphon.client.errors import ClientError, ClosedError
-from antiphon.client.lifecycle import ConnectionState, Fault, FaultStage, Lifecycle, Severity, Stage
+from antiphon.client.lifecycle import ConnectionState, Fault, FaultStage, Lifecycle, Severity, Stage, fault_of
 from antiphon.client.middleware import STOP, Middleware, checked, passed
 from antiphon.client.ongoing import OngoingCall
 from antiphon.client.speaking import Speaking
@@ -37,19 +38,15 @@ from antiphon.protocol import (
     ResponseOutputAudioDone,
 )
 
+if TYPE_CHECKING:
+    from antiphon.conversation import Conversation, HandlerFailure
+
 logger = logging.getLogger("antiphon.client")
 
 PLAYED_EVERY_S = 0.05
 MOST_UNSENT_SPEECH_BYTES = 256 * 1024
 """About four seconds as they are sent. A server that takes the microphone no faster loses what comes on top of it."""
 
-_ORDINARY = frozenset({"response_cancel_not_active", "conversation_already_has_active_response"})
-_FATAL = frozenset(
-    {"insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached", "session_expired"}
-)
-
-if TYPE_CHECKING:
-    from antiphon.conversation import Conversation, HandlerFailure
 _PLAYED = frozenset(
     {
         ResponseOutputAudioDelta,
@@ -60,6 +57,10 @@ _PLAYED = frozenset(
     }
 )
 _SHOWN = 200
+
+
+_WITHIN: contextvars.ContextVar[object] = contextvars.ContextVar("antiphon_client", default=None)
+"""Whose task this is: of which seat."""
 
 
 class ClientSeat:
@@ -101,7 +102,7 @@ class ClientSeat:
         self._on_notice = on_notice
         self._on_reconnecting = on_reconnecting
         self._on_reconnected = on_reconnected
-        self._tasks: set[asyncio.Future[Any]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
         self._encoder: FormatEncoder | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._granted = False
@@ -138,8 +139,8 @@ class ClientSeat:
             self._play(event)
         if self.conversation is not None:
             self.conversation.receive(event, self._now())
-        if kind is ErrorEvent:
-            self._server_error(event)  # type: ignore[arg-type]
+        if isinstance(event, ErrorEvent):
+            self.lifecycle.fault(fault_of(event.error))
 
     def went(self, event: ClientEvent) -> None:
         if self.conversation is not None and not isinstance(event, InputAudioBufferAppend):
@@ -215,14 +216,6 @@ class ClientSeat:
         wrong = RemoteProtocolError(f"the server sent what is no event: {error}")
         context = {"raw": text[:_SHOWN], "characters": len(text)}
         self.lifecycle.fault(Fault(FaultStage.DATA_CHANNEL, wrong, Severity.WARNING, True, context=context))
-
-    def _server_error(self, event: ErrorEvent) -> None:
-        detail = event.error
-        severity = Severity.INFO if detail.code in _ORDINARY else Severity.WARNING
-        error = RemoteProtocolError(f"the server says: {detail.message}")
-        context = {"code": detail.code, "param": detail.param, "event_id": detail.event_id}
-        recoverable = detail.code not in _FATAL
-        self.lifecycle.fault(Fault(FaultStage.API, error, severity, recoverable, context=context))
 
     def media_heard(self, pcm: bytes) -> None:
         """What the server says, beside the events."""
@@ -365,12 +358,23 @@ class ClientSeat:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
+    @property
+    def is_within(self) -> bool:
+        """Whether who asks runs in a task of this client: a handler, a tool, or what they have started."""
+        return _WITHIN.get() is self
+
+    def mark_within(self) -> None:
+        """The task that calls, and all that it starts from here on, are this client's."""
+        _WITHIN.set(self)
+
     def _own(self, work: Awaitable[Any]) -> None:
-        task = asyncio.ensure_future(work)
+        context = contextvars.copy_context()
+        context.run(self.mark_within)
+        task = asyncio.get_running_loop().create_task(_awaited(work), name="client-handler", context=context)
         self._tasks.add(task)
         task.add_done_callback(self._done)
 
-    def _done(self, task: asyncio.Future[Any]) -> None:
+    def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         with contextlib.suppress(asyncio.CancelledError):
             if (error := task.exception()) is not None:
@@ -382,3 +386,7 @@ class ClientSeat:
     def _now(self) -> float:
         """Milliseconds on a steady clock that reads like unix time."""
         return self._epoch_ms + 1000 * time.monotonic()
+
+
+async def _awaited(work: Awaitable[Any]) -> None:
+    await work

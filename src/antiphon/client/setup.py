@@ -51,6 +51,17 @@ def differences(requested: SessionConfig, effective: SessionConfig) -> tuple[Dif
     return tuple(found)
 
 
+def with_greeting(
+    agent: Agent | None, greeting: str | None, greeting_instructions: str | None
+) -> tuple[Agent | None, Agent | None]:
+    """The agent with this greeting for its own; where there is none, one that only greets, beside it."""
+    if greeting is None and greeting_instructions is None:
+        return agent, None
+    if agent is None:
+        return None, Agent(greeting=greeting, greeting_instructions=greeting_instructions)
+    return replace(agent, greeting=greeting, greeting_instructions=greeting_instructions), None
+
+
 def greeting_response(greeter: Agent, session: SessionConfig | None, context: CallContext) -> ResponseParams | None:
     """What a greeting is asked for with. greeter: has it, and nothing else. session: the one that applies.
 
