@@ -28,6 +28,7 @@
  */
 
 import { addressesOf } from "./addresses.js";
+import { AskedSession } from "./asked-session.js";
 import { Connection, newId } from "./connection.js";
 import { USUAL_TIMING } from "./continuity.js";
 import { Conversation } from "./conversation.js";
@@ -36,19 +37,17 @@ import { listDevices, Microphone } from "./microphone.js";
 import { Outbox } from "./outbox.js";
 import { outputText, PageTools } from "./page-tools.js";
 import { CallError, problemOf } from "./problems.js";
-import { differences, merged } from "./session.js";
+import { PushToTalk } from "./push-to-talk.js";
 import { Speaker } from "./speaker.js";
 import { noStats } from "./stats.js";
 import { Trace } from "./trace.js";
+import { UnsentMessages } from "./unsent.js";
 
 const SAMPLE_EVERY_MS = 2_000;
 const MOST_SAMPLES = 300; // ten minutes
-const MOST_PENDING = 64; // messages said while there is no connection, or not confirmed yet
 const WANTED_MS = 15 * 60_000;
 const AUDIBLE = 0.003; // RMS, about -50 dBFS: under speech, over the noise of a codec
 const LISTEN_EVERY_MS = 30;
-const TAIL_MS = 250; // sound is later than events: what was said before the key went up is still on its way
-const SHORTEST_TALK_MS = 150;
 
 /** Voice with the caller's own words in writing. */
 export const USUAL_SESSION = { type: "realtime", audio: { input: { transcription: { model: "gpt-4o-mini-transcribe" } } } };
@@ -67,16 +66,18 @@ export class RealtimeCall {
   /** @type {Middleware[]} */ #middleware = [];
   #trace = new Trace();
   #meters = { input: new Meter(), output: new Meter() };
-  /** @type {any} */ #asked;
-  /** @type {any} */ #session = null;
-  /** @type {any[]} */ #othersTools = [];
-  /** @type {Map<string, {item: any, respond: boolean, eventId: string|null}>} */ #pending = new Map();
-  /** @type {{eventId: string, asked: any, settle: (session: any) => void, refuse: (error: CallError) => void}[]} */ #updates = [];
+  /** @type {AskedSession} */ #session;
+  #unsent = new UnsentMessages();
   /** @type {Promise<void>|null} */ #connecting = null;
   /** @type {Problem|null} */ #problem = null;
   /** @type {(ConnectionStats & {at: number})[]} */ #samples = [];
   /** @type {ReturnType<typeof setInterval>|undefined} */ #sampling;
-  /** @type {{mode: "open"|"hold", since: number|null, detection: any}} */ #talk = { mode: "open", since: null, detection: undefined };
+  #pushToTalk = new PushToTalk({
+    send: (event) => this.#send([{ ...event, event_id: newId("event") }]),
+    interrupt: () => this.interrupt(),
+    respond: () => this.respond(),
+    setMuted: (isMuted) => this.setMuted(isMuted),
+  });
   /** @type {"voice"|"text"} */ #mode = "voice";
   #isSpeaking = false;
   /** @type {string|null} */ #response = null; // the newest one
@@ -90,13 +91,16 @@ export class RealtimeCall {
     this.#conversation = new Conversation({ chat: options.chat, prices: options.prices });
     this.#handlers = this.#conversation.handlers;
     this.#timing = { ...USUAL_TIMING, ...options.timing };
-    this.#asked = options.session === undefined ? USUAL_SESSION : options.session;
     this.#microphone = new Microphone(typeof options.microphone === "object" ? options.microphone : null, (problem) => this.#microphoneChanged(problem));
     this.#speaker = new Speaker(options.sound ?? null, (isBlocked) => this.#tell({ type: "speaker.blocked", is_blocked: isBlocked }));
     this.#tools = new PageTools({
       onOutput: (callId, output) => this.#sendOutput(callId, output),
       onAllDone: () => this.#send(this.#outbox.respond()),
     });
+    this.#session = new AskedSession(options.session === undefined ? USUAL_SESSION : options.session, this.#tools, (session) => {
+      const event = { type: "session.update", event_id: newId("event"), session };
+      return this.#send([event]) ? event.event_id : null;
+    }, this.#timing.confirm_ms);
     const { token } = options;
     this.#connection = new Connection(
       {
@@ -114,8 +118,8 @@ export class RealtimeCall {
           timing: this.#timing,
           worklet: new URL(options.worklet ?? "worklet.js", import.meta.url).href,
         },
-        past: (created) => ({ session: this.#sessionWanted(created), items: this.#past() }),
-        isQuiet: () => this.#outbox.isIdle && !this.#isSpeaking && this.#tools.running.size === 0 && this.#talk.since === null,
+        past: (created) => ({ session: this.#session.wanted(created), items: this.#past() }),
+        isQuiet: () => this.#outbox.isIdle && !this.#isSpeaking && this.#tools.running.size === 0 && !this.#pushToTalk.isTalking,
         isWanted: () => performance.now() - this.#lastWanted < WANTED_MS,
       },
       {
@@ -141,7 +145,7 @@ export class RealtimeCall {
   /** @returns {"webrtc"|"websocket"|null} how sound travels now */
   get transport() { return this.#connection.line?.kind ?? null; }
   /** The session in effect, as the server last told it. */
-  get session() { return this.#session; }
+  get session() { return this.#session.effective; }
   /** Bytes that one event may have now. */
   get messageLimit() { return this.#connection.line?.messageLimit ?? 65_536; }
 
@@ -158,7 +162,7 @@ export class RealtimeCall {
     this.#speaker.unlock();
     this.#lastWanted = performance.now();
     this.#conversation.record.clear(); // a new call: who answers does not know the one before
-    this.#pending.clear();
+    this.#unsent.giveUp();
     this.#leave = new AbortController();
     this.#watchWorld(this.#leave.signal);
     const wantsMicrophone = this.#options.microphone !== false && this.#mode === "voice";
@@ -214,11 +218,11 @@ export class RealtimeCall {
     this.#lastWanted = performance.now();
     if (this.state === "idle" || this.state === "disconnected" || this.state === "error") throw new CallError({ kind: "not_connected" });
     if (JSON.stringify(item).length + 200 > this.messageLimit) throw new CallError({ kind: "message_too_large" });
-    if (this.#pending.size >= MOST_PENDING) throw new CallError({ kind: "queue_full" });
-    this.#pending.set(item.id, { item, respond, eventId: null });
+    if (this.#unsent.isFull) throw new CallError({ kind: "queue_full" });
+    const entry = this.#unsent.add(item, respond);
     if (this.state === "connected") {
       if (interrupt) this.#hushNow();
-      this.#sendPending(item.id, interrupt);
+      this.#sendUnsent(entry, interrupt);
     } else this.#showSent({ type: "conversation.item.create", item });
     return item.id;
   }
@@ -268,9 +272,7 @@ export class RealtimeCall {
    *   where it is not what was asked for. Rejects with CallError when the server refuses it
    */
   updateSession(changes) {
-    const asked = { type: "realtime", ...changes };
-    this.#asked = merged(this.#asked ?? {}, asked);
-    return this.#update(asked);
+    return this.#session.change(changes, this.state === "connected");
   }
 
   // ── tools in the page ─────────────────────────────────────────────────────────────────────────────────────────
@@ -282,9 +284,9 @@ export class RealtimeCall {
    */
   addTool(tool) {
     this.#tools.add(tool);
-    this.#updateTools();
+    this.#session.toolsChanged(this.state === "connected");
     return () => {
-      if (this.#tools.remove(tool.name)) this.#updateTools();
+      if (this.#tools.remove(tool.name)) this.#session.toolsChanged(this.state === "connected");
     };
   }
 
@@ -348,35 +350,17 @@ export class RealtimeCall {
    * @param {boolean} isOn
    */
   async setPushToTalk(isOn) {
-    if (isOn === (this.#talk.mode === "hold")) return;
-    const detection = isOn ? this.#session?.audio?.input?.turn_detection : this.#talk.detection;
-    this.#talk = { mode: isOn ? "hold" : "open", since: null, detection: isOn ? detection : undefined };
-    this.setMuted(isOn);
-    await this.updateSession({ audio: { input: { turn_detection: isOn ? null : (detection ?? { type: "server_vad" }) } } });
+    if (isOn === this.#pushToTalk.isOn) return;
+    const turn_detection = this.#pushToTalk.set(isOn, this.session?.audio?.input?.turn_detection);
+    await this.updateSession({ audio: { input: { turn_detection } } });
   }
 
-  get isPushToTalk() { return this.#talk.mode === "hold"; }
+  get isPushToTalk() { return this.#pushToTalk.isOn; }
 
   /** The key goes down, the key comes up. @param {boolean} isDown */
   talk(isDown) {
-    if (this.#talk.mode !== "hold" || isDown === (this.#talk.since !== null)) return;
-    if (isDown) {
-      this.#talk.since = performance.now();
-      this.#lastWanted = performance.now();
-      this.interrupt();
-      this.#send([{ type: "input_audio_buffer.clear", event_id: newId("event") }]);
-      this.setMuted(false);
-      return;
-    }
-    const isTurn = performance.now() - (this.#talk.since ?? 0) >= SHORTEST_TALK_MS;
-    this.#talk.since = null;
-    setTimeout(() => {
-      if (this.#talk.since !== null) return; // down again already: the turn goes on
-      this.setMuted(this.#talk.mode === "hold");
-      if (!isTurn) return;
-      this.#send([{ type: "input_audio_buffer.commit", event_id: newId("event") }]);
-      this.respond();
-    }, TAIL_MS);
+    this.#lastWanted = performance.now();
+    this.#pushToTalk.talk(isDown);
   }
 
   /** Which microphones and speakers there are. Names are known once a microphone was allowed. */
@@ -442,14 +426,6 @@ export class RealtimeCall {
     }
     const at = now();
     switch (event.type) {
-      case "session.created":
-        this.#othersTools = event.session?.tools ?? [];
-        this.#session = event.session ?? null;
-        break;
-      case "session.updated":
-        this.#session = event.session ?? null;
-        this.#updates.shift()?.settle(event.session);
-        break;
       case "input_audio_buffer.speech_started":
         this.#isSpeaking = true;
         this.#lastWanted = performance.now();
@@ -468,12 +444,13 @@ export class RealtimeCall {
         break;
       case "conversation.item.added":
       case "conversation.item.created":
-        this.#pending.delete(event.item?.id);
+        this.#unsent.confirm(event.item?.id);
         break;
       case "error":
         this.#refused(event.error ?? {});
         break;
     }
+    this.#session.hear(event);
     this.#tools.hear(event);
     if (this.#handlers.wants(`server.${event.type}`)) this.#handlers.tell({ type: `server.${event.type}`, event, at });
     for (const friendly of this.#conversation.receive(event, at)) if (friendly.type === "assistant.audio_started") this.#listenForSound();
@@ -538,10 +515,8 @@ export class RealtimeCall {
     this.#handlers.tell(event);
   }
 
-  /** @param {string} id @param {boolean} interrupts */
-  #sendPending(id, interrupts) {
-    const entry = this.#pending.get(id);
-    if (!entry) return;
+  /** @param {import("./unsent.js").Unsent} entry @param {boolean} interrupts */
+  #sendUnsent(entry, interrupts) {
     const events = /** @type {any[]} */ ([
       ...(interrupts ? this.#outbox.interrupt() : []), ...this.#outbox.tell(entry.item), ...(entry.respond ? this.#outbox.respond() : []),
     ]);
@@ -551,19 +526,15 @@ export class RealtimeCall {
 
   /** @param {{event_id?: string, message?: string}} error */
   #refused(error) {
-    this.#forgetUpdate(error.event_id)?.refuse(new CallError({ kind: "refused", detail: error.message }));
-    for (const [id, { eventId }] of this.#pending) {
-      if (eventId === null || eventId !== error.event_id) continue;
-      this.#pending.delete(id);
-      this.#tell({ type: "message.unsent", item_id: id, problem: { kind: "refused", detail: error.message } });
-    }
+    const entry = this.#unsent.refuse(error.event_id);
+    if (entry) this.#tell({ type: "message.unsent", item_id: entry.item.id, problem: { kind: "refused", detail: error.message } });
   }
 
   /** @param {string} callId @param {string} output */
   #sendOutput(callId, output) {
     const item = { id: newId("item"), type: "function_call_output", call_id: callId, output };
-    this.#pending.set(item.id, { item, respond: false, eventId: null });
-    if (this.state === "connected") this.#sendPending(item.id, false);
+    const entry = this.#unsent.add(item, false);
+    if (this.state === "connected") this.#sendUnsent(entry, false);
   }
 
   #hushNow() {
@@ -572,47 +543,9 @@ export class RealtimeCall {
     this.#speaker.hush(true); // at once; the server's word takes a moment
   }
 
-  // ── inside: session ───────────────────────────────────────────────────────────────────────────────────────────
-
   /** What a new session is told: without what is still to be said in it. */
   #past() {
-    return this.#conversation.record.items(this.#tools.running).filter((item) => !this.#pending.has(item.id));
-  }
-
-  /** What a new session is asked to be. */
-  #sessionWanted(/** @type {any} */ created) {
-    if (this.#asked === null && this.#tools.isEmpty) return null;
-    const tools = this.#tools.isEmpty ? {} : { tools: this.#tools.among(/** @type {any} */ (this.#asked)?.tools ?? created?.tools ?? this.#othersTools) };
-    return { type: "realtime", ...this.#asked, ...tools };
-  }
-
-  #updateTools() {
-    if (this.state === "connected") void this.#update({ type: "realtime", tools: this.#tools.among(this.#othersTools) }).catch(() => {}); // the server's "error" event tells
-  }
-
-  /** @param {any} asked @returns {Promise<{session: any, differences: {path: string, asked: any, applied: any}[]}>} */
-  #update(asked) {
-    const eventId = newId("event");
-    return new Promise((resolve, reject) => {
-      const settle = (/** @type {any} */ session) => resolve({ session, differences: differences(asked, session) });
-      if (this.state !== "connected") {
-        settle(asked); // it is what the next session is asked to be
-        return;
-      }
-      this.#updates.push({ eventId, asked, settle, refuse: reject });
-      // Some services fix the session when its key is made, and confirm nothing.
-      setTimeout(() => this.#forgetUpdate(eventId)?.settle(this.#session), this.#timing.confirm_ms);
-      if (this.#send([{ type: "session.update", event_id: eventId, session: asked }])) return;
-      this.#forgetUpdate(eventId);
-      reject(new CallError({ kind: "message_too_large" }));
-    });
-  }
-
-  /** @param {string|undefined} eventId */
-  #forgetUpdate(eventId) {
-    const found = this.#updates.find((update) => update.eventId === eventId);
-    this.#updates = this.#updates.filter((update) => update !== found);
-    return found;
+    return this.#conversation.record.items(this.#tools.running).filter((item) => !this.#unsent.has(item.id));
   }
 
   // ── inside: the connection ────────────────────────────────────────────────────────────────────────────────────
@@ -625,7 +558,7 @@ export class RealtimeCall {
       this.#sampling = setInterval(() => void this.#sample(), SAMPLE_EVERY_MS);
     } else {
       clearInterval(this.#sampling);
-      for (const update of this.#updates.splice(0)) update.settle(update.asked);
+      this.#session.lineGone();
       this.#isSpeaking = false;
       this.#conversation.disconnected(now());
       this.#lookAtActivity();
@@ -637,11 +570,10 @@ export class RealtimeCall {
       this.#meters.input.listenTo(null);
       this.#meters.output.listenTo(null);
       this.#speaker.setStream(null);
-      for (const [id, { item }] of this.#pending) {
+      for (const { item } of this.#unsent.giveUp()) {
         this.#conversation.notSent({ type: "conversation.item.create", item }, "", now());
-        this.#tell({ type: "message.unsent", item_id: id, problem: problem ?? { kind: "aborted" } });
+        this.#tell({ type: "message.unsent", item_id: item.id, problem: problem ?? { kind: "aborted" } });
       }
-      this.#pending.clear();
     }
     this.#tell({ type: "connection.changed", state, problem, transport: this.transport });
   }
@@ -651,7 +583,7 @@ export class RealtimeCall {
     this.#outbox = new Outbox();
     this.#tools.renew();
     this.#isSpeaking = false;
-    const waiting = [...this.#pending.values()];
+    const waiting = this.#unsent.all;
     // Exactly once: what was confirmed came with the history, what was not is said now, in its order.
     for (const entry of waiting) {
       const [event] = /** @type {any[]} */ (this.#outbox.tell(entry.item));
