@@ -8,11 +8,10 @@ import json
 import pytest
 
 from antiphon.agent import Agent, CallContext
-from antiphon.client import ClientSettings, MemoryTransport, memory_pair
+from antiphon.client import ClientSettings, MemoryTransport, RolloverSettings, memory_pair
 from antiphon.errors import ConfigurationError
 from antiphon.server.gateway_policy import opening_session
 from antiphon.server.gateway_relay import RelayedCall
-from antiphon.server.gateway_rollover import RolloverSettings
 from antiphon.upstream import UpstreamDescription
 from engine_bench import Link
 

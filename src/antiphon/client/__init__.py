@@ -25,6 +25,7 @@ from antiphon.client.settings import ClientSettings
 from antiphon.client.setup import Difference, differences
 from antiphon.client.subscribing import Subscription
 from antiphon.client.targets import Target, azure
+from antiphon.client.trace import Trace, TraceError, TraceWriter, read_trace, replay
 from antiphon.client.translated import TranslatedTransport
 from antiphon.client.transport import MediaTransport, MemoryTransport, Transport, memory_pair
 from antiphon.client.view import SessionView, text_of
@@ -64,6 +65,9 @@ __all__ = [
     "Target",
     "TokenError",
     "TokenProvider",
+    "Trace",
+    "TraceError",
+    "TraceWriter",
     "TranslatedTransport",
     "Transport",
     "UnauthorizedError",
@@ -71,6 +75,8 @@ __all__ = [
     "azure",
     "differences",
     "memory_pair",
+    "read_trace",
     "realtime_url",
+    "replay",
     "text_of",
 ]

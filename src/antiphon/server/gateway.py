@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from antiphon.agent import Agent, CallContext
-from antiphon.client import ClientSettings
+from antiphon.client import ClientSettings, RolloverSettings
 from antiphon.engine.stages import StageDescription
 from antiphon.errors import ConfigurationError, LocalProtocolError
 from antiphon.protocol import SessionConfig
@@ -23,7 +23,6 @@ from antiphon.server.gateway_hosted import HostedCall
 from antiphon.server.gateway_local import StateMaker, new_state
 from antiphon.server.gateway_policy import for_call, opening_session
 from antiphon.server.gateway_relay import RelayedCall
-from antiphon.server.gateway_rollover import RolloverSettings
 from antiphon.server.inspecting import Inspector
 from antiphon.server.inspection import InspectedCall, InspectedUpstream, begin
 from antiphon.server.peers import Answered

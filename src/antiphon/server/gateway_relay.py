@@ -24,6 +24,7 @@ from antiphon.client import (
     Event,
     RealtimeClient,
     RejectedError,
+    RolloverSettings,
     Transport,
 )
 from antiphon.conversation import Record
@@ -51,7 +52,6 @@ from antiphon.protocol import (
 )
 from antiphon.server.answering import Link, Seat, expiry_message, session_expired
 from antiphon.server.gateway_policy import CallerPolicy, without_callers_choices
-from antiphon.server.gateway_rollover import RolloverSettings
 from antiphon.upstream import Upstream
 
 logger = logging.getLogger("antiphon.server")
