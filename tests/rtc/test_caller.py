@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -51,11 +51,17 @@ class Ours:
 
 
 @asynccontextmanager
-async def both_ours(settings: RtcSettings | None = None) -> AsyncIterator[Ours]:
+async def both_ours(
+    settings: RtcSettings | None = None,
+    *,
+    offered: Callable[[str], str] = str,
+    answered: Callable[[str], str] = str,
+) -> AsyncIterator[Ours]:
+    """offered, answered: change the SDP on its way."""
     caller, callee = CallRecorder(), CallRecorder()
     calling, answering = open_caller(caller, settings), AiortcTransport(callee)
     try:
-        await calling.accept(await answering.answer(await calling.offer()))
+        await calling.accept(answered(await answering.answer(offered(await calling.offer()))))
         async with asyncio.timeout(10):
             await caller.opened.wait()
             await callee.opened.wait()
@@ -130,6 +136,30 @@ async def test_our_own_sides_understand_each_other() -> None:
     assert likeness(up, heard_there) > 0.95
     assert likeness(down, heard_here) > 0.95
     assert call.caller.reasons == ["hung up by this side"]
+
+
+async def test_either_side_may_open_the_dtls_handshake() -> None:
+    async with both_ours(offered=lambda sdp: sdp.replace("a=setup:actpass", "a=setup:active")) as call:
+        call.calling.send_event("by the caller")
+        async with asyncio.timeout(5):
+            assert await call.callee.events.get() == "by the caller"
+
+
+@pytest.mark.parametrize(
+    "answered",
+    [
+        lambda sdp: sdp.replace("t=0 0\r\n", "t=0 0\r\na=ice-lite\r\n"),
+        lambda sdp: "".join(line for line in sdp.splitlines(keepends=True) if not line.startswith("a=candidate")),
+        lambda sdp: "".join(line for line in sdp.splitlines(keepends=True) if "BUNDLE" not in line),
+        lambda sdp: sdp.replace("\r\n", "\n"),
+    ],
+    ids=["ice-lite", "no candidates", "no bundle group", "bare newlines"],
+)
+async def test_answers_of_many_kinds_connect(answered: Callable[[str], str]) -> None:
+    async with both_ours(answered=answered) as call:
+        call.calling.send_event("here")
+        async with asyncio.timeout(5):
+            assert await call.callee.events.get() == "here"
 
 
 async def test_a_large_event_leaves_and_one_too_large_is_refused() -> None:

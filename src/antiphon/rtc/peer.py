@@ -101,7 +101,9 @@ class AiortcPeer:
     @property
     def ending(self) -> Ending | None:
         """Why the connection is over, None while it is not."""
-        return self._ending.result()[1] if self._ending is not None and self._ending.done() else None
+        if self._ending is not None and self._ending.done():
+            return self._ending.result()[1]
+        return Ending.HERE if self._state is State.CLOSED else None
 
     @property
     def max_message_size(self) -> int | None:
