@@ -10,8 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from antiphon.client.attaching import (
     RETRIED_CLOSE_CODES,
@@ -23,57 +23,19 @@ from antiphon.client.attaching import (
 from antiphon.client.continuity import Attempt, Continuity, Drop, GiveUp, LineState, Wait, session_cap
 from antiphon.client.errors import ClientError, ClosedError, ConnectError, RefusedError
 from antiphon.client.kept import FLEETING, Kept, Ledger, SessionAsked, kept, named, open_outputs, untold
+from antiphon.client.owner import Another, CallOwner
 from antiphon.client.replaying import BroughtUp, Past, bring_up, reanchor
 from antiphon.client.settings import ClientSettings
 from antiphon.client.trace import TraceWriter
 from antiphon.client.transport import NORMAL_CLOSE, Transport, stats_of
 from antiphon.client.waiting import Event, Outbox, Unsent
 from antiphon.errors import LocalProtocolError
-from antiphon.protocol import ClientEvent, Item, SessionConfig, SessionUpdate, encode
+from antiphon.protocol import ClientEvent, SessionConfig, SessionUpdate, encode
 
 logger = logging.getLogger("antiphon.client")
 
 _INTERNAL_ERROR = 1011
 _REST_S = 1.0
-
-Another = Callable[[], Transport]
-"""Makes a transport for one more call, not connected yet."""
-
-
-class CallOwner(Protocol):
-    """Who owns a connection and is told what happens to it. All of it returns at once."""
-
-    def on_data(self, data: str | bytes) -> None:
-        """This came."""
-
-    def on_lost(self) -> None:
-        """The connection is gone, or is about to give way to another one: what was under way on it is, too."""
-
-    def on_reattached(self) -> None:
-        """The same call is there again (a sideband)."""
-
-    def on_waiting(self, attempt: int, wait_s: float, why: ClientError) -> None:
-        """Another connection is tried in so many seconds."""
-
-    def on_switched(self, transport: Transport) -> None:
-        """From now on this is the connection; its session is a new one. What it said so far comes by `on_data` next."""
-
-    def on_renewed(self, replayed: int) -> None:
-        """The new session knows what was said: so many items."""
-
-    def on_line(self, state: LineState) -> None:
-        """How the connection stands."""
-
-    def on_closed(self, error: ClosedError) -> None:
-        """There will be no more."""
-
-    def past(self, open_outputs: set[str]) -> Sequence[Item]:
-        """What was said, for a new session. open_outputs: calls that are not answered there, but will be."""
-        ...
-
-    def quiet(self) -> bool:
-        """Whether nobody speaks and no tool runs."""
-        ...
 
 
 class Connection:

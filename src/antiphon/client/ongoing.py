@@ -27,10 +27,11 @@ from antiphon.agent import (
     ToolStarted,
 )
 from antiphon.client.answers import Answers
-from antiphon.client.connection import Another, Connection
+from antiphon.client.connection import Connection
 from antiphon.client.continuity import LineState
 from antiphon.client.errors import AnswerTimeoutError, ClientError, ClosedError, OverflowingError
 from antiphon.client.kept import named
+from antiphon.client.owner import Another
 from antiphon.client.replaying import unanswered
 from antiphon.client.settings import ClientSettings
 from antiphon.client.trace import TraceWriter
