@@ -208,7 +208,7 @@ async def test_the_inspector(browser: Browser, axe: str, look: tuple[str, Any, s
         page = examiner.page
         await expect(page.locator("#no-calls")).to_be_visible()
         await examiner.look("no calls")
-        async with websockets.connect(f"{server.ws_url}/v1/realtime") as call:
+        async with websockets.connect(f"{server.ws_url}/v1/realtime", max_queue=None) as call:
             await call.recv()
             update = {"type": "session.update", "session": {"instructions": "Be brief.", "speed": 2}}
             await call.send(json.dumps(update))

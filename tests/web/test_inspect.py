@@ -55,7 +55,7 @@ async def tool(browser: Browser, live: LiveServer) -> AsyncIterator[Page]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def caller(live: LiveServer) -> AsyncIterator[ClientConnection]:
-    async with websockets.connect(f"{live.ws_url}/v1/realtime") as connection:
+    async with websockets.connect(f"{live.ws_url}/v1/realtime", max_queue=None) as connection:
         await connection.recv()
         yield connection
 
