@@ -3,7 +3,6 @@
  * The photo that waits in the message box: chosen from a file, pasted, dropped, or taken with the camera. Not here: how it
  * is made small (photo.js), when it is sent (main.js).
  */
-import { encodePhoto, PhotoError, readPhoto } from "./photo.js";
 import { byId } from "./page.js";
 
 export class Attachment {
@@ -53,6 +52,7 @@ export class Attachment {
   /** @param {Blob} file */
   async take(file) {
     try {
+      const { readPhoto } = await import("./photo.js");
       const photo = await readPhoto(file);
       this.clear();
       this.#photo = photo;
@@ -78,6 +78,7 @@ export class Attachment {
     const photo = this.#photo;
     if (!photo) return null;
     try {
+      const { encodePhoto } = await import("./photo.js");
       const url = await encodePhoto(photo, messageLimit);
       if (this.#photo === photo) this.clear();
       return url;
@@ -164,5 +165,5 @@ export class Attachment {
 
 /** @param {unknown} error */
 function problemOf(error) {
-  return error instanceof PhotoError ? error.message : "photo_unreadable";
+  return error instanceof Error && error.name === "PhotoError" ? error.message : "photo_unreadable";
 }

@@ -2,9 +2,8 @@
 /** The panel of the conversation at hand: finding words in it, copying and saving it. Not here: the transcript itself. */
 import { Find } from "./find.js";
 import { byId } from "./page.js";
-import { clock } from "./past.js";
 import { language, word } from "./words.js";
-import { copyText, saveText, toJson, toMarkdown } from "./written.js";
+import { clock, copyText, saveText, toJson, toMarkdown } from "./written.js";
 
 const SAID_MS = 1600;
 const TOKENS = ["text_in", "audio_in", "image_in", "cached_text_in", "cached_audio_in", "cached_image_in", "text_out", "audio_out"];

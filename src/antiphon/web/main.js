@@ -4,7 +4,6 @@
  * words, order and turns is made in the files it imports.
  */
 import { drawAbout, fetchAbout } from "./about.js";
-import { forgetAllConversations, keepConversation } from "./archive.js";
 import { drawAnswers } from "./answers-panel.js";
 import { Attachment } from "./attachment.js";
 import { Caller } from "./caller.js";
@@ -15,10 +14,8 @@ import { Mark } from "./mark.js";
 import { loudness, wakeAudio } from "./meter.js";
 import { listDevices } from "./microphone.js";
 import { byId, drawNotice, drawSend, drawState, drawWords } from "./page.js";
-import { PastSheet } from "./past.js";
 import { CallError } from "./problems.js";
 import { loadSettings, saveSettings } from "./settings.js";
-import { SettingsSheet } from "./settings-sheet.js";
 import { StayAwake } from "./awake.js";
 import { TranscriptView } from "./transcript-view.js";
 import { language, preferredLanguage, speakIn } from "./words.js";
@@ -40,12 +37,16 @@ let isDrawDue = false;
 let hasArchived = true;
 let conversationId = crypto.randomUUID();
 /** @type {string|null} */ let warnedOf = null; // of each trouble once in a call
+let settings = loadSettings();
+/** @type {import("./settings-sheet.js").SettingsSheet|null} */ let sheet = null;
+/** @type {import("./past.js").PastSheet|null} */ let past = null;
+/** @type {[any, (keyof import("./settings.js").Settings)[]]|null} the session, and what of the settings it does not follow */ let told = null;
 let outputPeak = 0;
 let outputLevel = 0;
 let inputLevel = 0;
 /** @type {object|null} */ let drawnNotice = null;
 
-const caller = new Caller({ base: BASE, sound, settings: () => sheet.settings }, {
+const caller = new Caller({ base: BASE, sound, settings: () => settings }, {
   onChange: () => {
     hasArchived = false;
     drawSoon();
@@ -54,20 +55,38 @@ const caller = new Caller({ base: BASE, sound, settings: () => sheet.settings },
     awake.end();
     void archive();
   },
-  onSession: (session, notFollowed) => sheet.told(session, notFollowed),
-});
-const sheet = new SettingsSheet(loadSettings(), {
-  onChange: (settings, before) => {
-    saveSettings(settings);
-    sound.volume = settings.volume;
-    void caller.follow(settings, before);
+  onSession: (...news) => {
+    told = news;
+    sheet?.told(...news);
   },
-  devices: listDevices,
-  forgetPast: forgetAllConversations,
 });
+/** What is seldom opened is fetched when it is. */
+async function openSettings() {
+  if (!sheet) {
+    const { SettingsSheet } = await import("./settings-sheet.js");
+    sheet ??= new SettingsSheet(settings, {
+      onChange: (chosen, before) => {
+        settings = chosen;
+        saveSettings(settings);
+        sound.volume = settings.volume;
+        void caller.follow(settings, before);
+        drawSoon();
+      },
+      devices: listDevices,
+      forgetPast: async () => (await import("./archive.js")).forgetAllConversations(),
+    });
+    if (told) sheet.told(...told);
+  }
+  sheet.open();
+}
+
+async function openPast() {
+  const { PastSheet } = await import("./past.js");
+  (past ??= new PastSheet(archive)).open();
+}
+
 const panel = new ConversationPanel(written, (key) => caller.say({ key }));
 const attachment = new Attachment({ onChange: () => drawSoon(), onProblem: (key) => caller.say({ key }) });
-new PastSheet(archive);
 
 // ── what the person does ────────────────────────────────────────────────────────────────────────────────────────
 
@@ -122,8 +141,8 @@ function written() {
 async function archive() {
   hasArchived = true;
   const conversation = written();
-  if (!sheet.settings.keepsPast || !conversation.entries.some((entry) => entry.text !== "" || entry.image)) return;
-  await keepConversation(conversation).catch(() => {}); // a private window keeps nothing, and the sheet says so
+  if (!settings.keepsPast || !conversation.entries.some((entry) => entry.text !== "" || entry.image)) return;
+  await import("./archive.js").then(({ keepConversation }) => keepConversation(conversation)).catch(() => {}); // a private window keeps nothing, and the sheet says so
 }
 
 // ── drawing ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -133,7 +152,7 @@ function drawSoon() {
   isDrawDue = true;
   queueMicrotask(() => {
     isDrawDue = false;
-    const isByHand = sheet.settings.turns === "push_to_talk";
+    const isByHand = settings.turns === "push_to_talk";
     const hasTranscript = caller.entries.length > 0;
     drawState({ phase: caller.phase, mic: caller.mic, line: caller.lineState, hasTranscript, isSilent, isByHand, isHolding: caller.isHolding });
     if (drawnNotice !== caller.notice) drawNotice(caller.notice);
@@ -193,13 +212,15 @@ function find() {
 const theme = localStorage.getItem("antiphon.theme");
 if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 speakIn(preferredLanguage());
-sound.volume = sheet.settings.volume;
+sound.volume = settings.volume;
 drawAll();
 
 byId("start").addEventListener("click", () => start({ withMicrophone: true }));
 byId("call").addEventListener("click", () => (caller.call ? caller.hangUp() : start({ withMicrophone: true })));
 byId("mute").addEventListener("click", () => caller.toggleMute());
 byId("sound-switch").addEventListener("click", toggleSound);
+byId("settings-open").addEventListener("click", () => void openSettings());
+byId("past-open").addEventListener("click", () => void openPast());
 for (const id of ["call", "mute", "sound-switch"]) {
   // A finger or mouse leaves no focus behind: Space, held to talk, would press the button again and end the call.
   byId(id).addEventListener("click", (event) => event.detail > 0 && byId(id).blur());
@@ -231,7 +252,7 @@ bindKeys({
   holdToTalk: (holds) => caller.hold(holds),
   focusText: () => text.focus(),
   find,
-  settings: () => sheet.open(),
+  settings: () => void openSettings(),
 });
 addEventListener("pagehide", () => {
   caller.hangUp();

@@ -2,7 +2,7 @@
 /** The conversations kept on this device, in a sheet: a list, and one of them to read, copy, save or forget. */
 import { forgetConversation, pastConversations } from "./archive.js";
 import { byId } from "./page.js";
-import { copyText, saveText, toJson, toMarkdown } from "./written.js";
+import { clock, copyText, saveText, toJson, toMarkdown } from "./written.js";
 import { element } from "./transcript-view.js";
 import { language, word } from "./words.js";
 
@@ -13,10 +13,12 @@ export class PastSheet {
   constructor(keep) {
     this.dialog = /** @type {HTMLDialogElement} */ (byId("past"));
     this.box = byId("past-box");
-    byId("past-open").addEventListener("click", () => {
-      this.dialog.showModal();
-      void keep().then(() => this.#list());
-    });
+    this.keep = keep;
+  }
+
+  open() {
+    this.dialog.showModal();
+    void this.keep().then(() => this.#list());
   }
 
   async #list() {
@@ -88,14 +90,6 @@ function lineOf(entry) {
 /** @param {PastConversation} conversation */
 function lengthOf({ startedAt, endedAt }) {
   return clock((endedAt - startedAt) / 1000);
-}
-
-/** 3:41, or 1:03:41. @param {number} seconds */
-export function clock(seconds) {
-  const whole = Math.max(0, Math.round(seconds));
-  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
-  const padded = (/** @type {number} */ number) => String(number).padStart(2, "0");
-  return hours > 0 ? `${hours}:${padded(minutes)}:${padded(rest)}` : `${minutes}:${padded(rest)}`;
 }
 
 /** @param {string} key @param {() => void} run */

@@ -13,7 +13,9 @@ const QUALITIES = [0.82, 0.7, 0.58, 0.46];
 const SHRINK = 0.8;
 const SMALLEST_SIDE = 128;
 
-export class PhotoError extends Error {}
+export class PhotoError extends Error {
+  name = "PhotoError";
+}
 
 /**
  * @param {Blob} file

@@ -30,7 +30,6 @@ export class SettingsSheet {
     this.owner = owner;
     this.dialog = /** @type {HTMLDialogElement} */ (byId("settings"));
     this.form = /** @type {HTMLFormElement} */ (byId("settings-form"));
-    byId("settings-open").addEventListener("click", () => this.open());
     this.form.addEventListener("input", (event) => this.#take(/** @type {HTMLInputElement} */ (event.target)));
     navigator.mediaDevices?.addEventListener?.("devicechange", () => this.dialog.open && void this.#findDevices());
   }

@@ -50,3 +50,11 @@ function paragraphOf(entry) {
   if (unheard !== "") lines.push(`~~${unheard}~~`);
   return lines.length === 0 ? "" : `**${entry.role === "user" ? word("you") : "Antiphon"}:** ${lines.join(" ")}`;
 }
+
+/** 3:41, or 1:03:41. @param {number} seconds */
+export function clock(seconds) {
+  const whole = Math.max(0, Math.round(seconds));
+  const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const padded = (/** @type {number} */ number) => String(number).padStart(2, "0");
+  return hours > 0 ? `${hours}:${padded(minutes)}:${padded(rest)}` : `${minutes}:${padded(rest)}`;
+}
