@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from antiphon.client.audio.devices import Device
+    from antiphon.client.audio import Device
 
 
 @click.command()
@@ -20,7 +20,7 @@ def devices(as_json: bool) -> None:
 
     A number or a part of a name chooses one: `antiphon talk --input NAME --output NAME`.
     """
-    from antiphon.client.audio.devices import list_devices  # noqa: PLC0415 - an extra, and slow to load
+    from antiphon.client.audio import list_devices  # noqa: PLC0415 - an extra, and slow to load
 
     found = list_devices()
     click.echo(json.dumps([asdict(device) for device in found], indent=2) if as_json else listing(found))
@@ -28,7 +28,7 @@ def devices(as_json: bool) -> None:
 
 def listing(devices: Sequence[Device]) -> str:
     """The devices as text: microphones, then speakers."""
-    from antiphon.client.audio.devices import Direction  # noqa: PLC0415 - as above
+    from antiphon.client.audio import Direction  # noqa: PLC0415 - as above
 
     lines: list[str] = []
     for direction, title in ((Direction.INPUT, "Microphones"), (Direction.OUTPUT, "Speakers")):

@@ -12,8 +12,7 @@ from antiphon.audio import PCM_RATE
 from antiphon.audio.wav import wav_bytes
 from antiphon.cli.targets import Target, client_of, explained
 from antiphon.client import ClosedError, ConnectError
-from antiphon.client.audio import AudioError
-from antiphon.client.audio.speaker import Speaker
+from antiphon.client.audio import AudioError, Speaker
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.protocol import AudioConfig, AudioOutput, RealtimeSession
 

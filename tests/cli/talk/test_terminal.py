@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from antiphon_process import clean_environment
+from antiphon_process import antiphon, clean_environment
 from antiphon_server import antiphon_server
+from sound_card import LOOP, SYSTEM, missing, sound_card
 
 SECONDS = 30.0
 """For a busy machine; on an idle one each wait is under two."""
@@ -54,10 +56,18 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     subprocess.run(["tmux", "-S", str(it.socket), "kill-server"], check=False, capture_output=True, timeout=10)
 
 
-def start(terminal: Terminal, folder: Path, *args: str, size: tuple[int, int] = (80, 24)) -> None:
+def start(
+    terminal: Terminal,
+    folder: Path,
+    *args: str,
+    size: tuple[int, int] = (80, 24),
+    env: Mapping[str, str] | None = None,
+) -> None:
     """Run `antiphon` in the pane; its exit code is shown when it ends."""
     program = f"{sys.executable} -m antiphon {' '.join(args)}; echo ended with $?; exec cat"
-    environment = clean_environment({"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8"})
+    environment = clean_environment(
+        {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LC_ALL": "C.UTF-8", **(env or {})}
+    )
     command = ["tmux", "-f", "/dev/null", "-S", str(terminal.socket), "new-session", "-d", "-s", "main"]
     command += ["-x", str(size[0]), "-y", str(size[1]), "-c", str(folder), program]
     subprocess.run(command, check=True, env=environment, timeout=10)
@@ -99,16 +109,31 @@ def test_a_server_that_is_missing_and_one_that_goes_away_and_comes_back(terminal
         terminal.wait_for("ended with 130")
 
 
-def test_without_a_sound_device_it_says_so_in_one_sentence(terminal: Terminal, tmp_path: Path) -> None:
-    from antiphon.client.audio import AudioError
-    from antiphon.client.audio.devices import list_devices
-
-    try:
-        if list_devices():
-            pytest.skip("this machine has a sound device")
-    except AudioError:
-        pass
+async def test_without_a_sound_device_it_says_so_in_one_sentence(terminal: Terminal, tmp_path: Path) -> None:
+    listed = await antiphon("devices", "--json", folder=tmp_path)
+    if listed.code == 0 and json.loads(listed.out):
+        pytest.skip("this machine has a sound device")
     with antiphon_server(folder=tmp_path) as url:
         start(terminal, tmp_path, "talk", url, size=(120, 30))
         terminal.wait_for("There is no sound here, so this call is typed:")
         terminal.wait_for("connected, type to talk")
+
+
+async def test_what_is_said_into_the_microphone_is_heard_and_answered(terminal: Terminal, tmp_path: Path) -> None:
+    if (reason := missing()) is not None:
+        pytest.skip(reason)
+    with sound_card() as card, antiphon_server(folder=tmp_path) as url:
+        listed = await antiphon("devices", env=card.environment, folder=tmp_path)
+        assert listed.out.count(LOOP) == 2
+        start(terminal, tmp_path, "talk", url, "--input", LOOP, "--output", SYSTEM, env=card.environment)
+        terminal.wait_for("listening")
+        spoken = await antiphon("say", "Hello there.", "--output", LOOP, env=card.environment, folder=tmp_path)
+        assert spoken.code == 0, spoken.err
+        screen = terminal.wait_for("ᴀɴᴛɪᴘʜᴏɴ")
+        assert "ʏᴏᴜ" in screen
+        terminal.wait_for("⎞⎞⎞")
+        terminal.keys("F3")
+        terminal.keys("Escape")
+        terminal.wait_for("muted")
+        terminal.keys("C-q")
+        terminal.wait_for("ended with 0")

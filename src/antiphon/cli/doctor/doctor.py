@@ -24,6 +24,7 @@ from antiphon.cli.upstream_options import choice_of
 from antiphon.errors import ConfigurationError
 
 _ENGINE_SECONDS = 30.0
+_SOUND_SECONDS = 15.0
 _LARGEST_SESSION_FILE = 1024 * 1024
 
 
@@ -87,8 +88,7 @@ def plan(options: DoctorOptions, serve: ServeOptions) -> list[Check]:
             or functools.partial(network.check_turn, serve.ice_servers, serve.turn_secret),
         ),
         Check("proxy", functools.partial(network.check_proxy, os.environ, _beyond(target))),
-        Check("microphone", machine.check_microphone),
-        Check("speaker", machine.check_speaker),
+        Check("microphone", machine.check_sound, _SOUND_SECONDS),
     ]
 
 

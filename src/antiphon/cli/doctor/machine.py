@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import sys
-import threading
 import time
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from antiphon.cli.doctor.findings import Finding, fail, ok, skip, warn
 
@@ -20,9 +18,8 @@ _EXTRAS = {
     "audio": (("sounddevice",), "microphone and speaker in the terminal"),
     "talk": (("textual",), "the terminal's interface"),
 }
-_LISTEN_S = 0.3
+_LISTENED_BYTES = 24_000 * 2 * 3 // 10
 _SILENCE_DBFS = -95.0
-Result = TypeVar("Result")
 
 
 async def check_packages() -> Finding:
@@ -42,116 +39,70 @@ async def check_packages() -> Finding:
 # ── sound ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _INSTALL_AUDIO = "pip install 'antiphon[audio]'"
+_ALLOW = "Allow this terminal the microphone in the system's settings, and check that nothing else holds it."
 
 
-async def check_microphone() -> Finding:
-    """Whether there is a microphone, whether it may be used, and whether it gives anything but zeros."""
-    sound = _sound("microphone")
-    if isinstance(sound, Finding):
-        return sound
+async def check_sound() -> list[Finding]:
+    """Whether there is a microphone that gives anything but zeros, and a speaker that opens. Nothing is played.
+
+    One after the other: PortAudio may not open two at once.
+    """
+    if importlib.util.find_spec("sounddevice") is None:
+        return [skip(check, "The package for sound is not installed.", _INSTALL_AUDIO) for check in _SOUND]
+    from antiphon.client.audio import AudioUnavailable, list_devices  # noqa: PLC0415 - an extra
+
     try:
-        name, level = await _in_thread(lambda: _listen(sound))
-    except LookupError:
-        return warn("microphone", "This machine has no microphone.", "Typing works without one: antiphon talk --text.")
-    except Exception as error:  # noqa: BLE001 - PortAudio's errors are many, and all mean the same here
-        return fail("microphone", f"The microphone cannot be opened: {_first_line(error)}.", _ALLOW)
+        devices = await asyncio.to_thread(list_devices)
+    except AudioUnavailable as error:
+        return [fail(check, str(error)) for check in _SOUND]
+    heard, spoken = any(device.inputs for device in devices), any(device.outputs for device in devices)
+    return [
+        await _microphone()
+        if heard
+        else warn("microphone", "This machine has no microphone.", "Typing works without one: antiphon talk --text."),
+        await _speaker()
+        if spoken
+        else warn("speaker", "This machine has no speaker.", "Answers can be read, or kept: antiphon talk --save."),
+    ]
+
+
+_SOUND = ("microphone", "speaker")
+
+
+async def _microphone() -> Finding:
+    from antiphon.client.audio import AudioError, Microphone, measure  # noqa: PLC0415 - an extra
+
+    microphone = Microphone()
+    try:
+        await microphone.open()
+        pcm = b""
+        async for block in microphone:
+            pcm += block
+            if len(pcm) >= _LISTENED_BYTES:
+                break
+        name = "The microphone" if microphone.device is None else microphone.device.name
+    except AudioError as error:
+        return fail("microphone", str(error), _ALLOW)
+    finally:
+        await microphone.aclose()
+    level = measure(pcm).rms_dbfs
     if level <= _SILENCE_DBFS:
         return warn("microphone", f"{name} gives nothing but silence.", f"Is it muted? {_ALLOW}")
     return ok("microphone", f"{name} works; it hears {level:.0f} dBFS now.")
 
 
-_ALLOW = "Allow this terminal the microphone in the system's settings, and check that nothing else holds it."
+async def _speaker() -> Finding:
+    from antiphon.client.audio import AudioError, Speaker  # noqa: PLC0415 - an extra
 
-
-def _listen(sound: Any) -> tuple[str, float]:
-    """Name and level of the default microphone, after listening for a moment. Raises LookupError for none."""
-    from antiphon.audio.levels import rms_dbfs  # noqa: PLC0415 - only where there is sound
-
-    device = _default(sound, "input")
-    rate = int(device["default_samplerate"])
-    with sound.RawInputStream(samplerate=rate, channels=1, dtype="int16", device=device["index"]) as stream:
-        data, _ = stream.read(int(rate * _LISTEN_S))
-    return str(device["name"]), rms_dbfs(bytes(data))
-
-
-async def check_speaker() -> Finding:
-    """Whether there is a speaker that can be opened. Nothing is played."""
-    sound = _sound("speaker")
-    if isinstance(sound, Finding):
-        return sound
+    speaker = Speaker()
     try:
-        name = await _in_thread(lambda: _open_speaker(sound))
-    except LookupError:
-        return warn("speaker", "This machine has no speaker.", "Answers can be read, or kept: antiphon talk --save.")
-    except Exception as error:  # noqa: BLE001 - as above
-        return fail(
-            "speaker", f"The speaker cannot be opened: {_first_line(error)}.", "Check that nothing else holds it."
-        )
+        await speaker.open()
+        name = "The speaker" if speaker.device is None else speaker.device.name
+    except AudioError as error:
+        return fail("speaker", str(error), "Check that nothing else holds it.")
+    finally:
+        await speaker.aclose()
     return ok("speaker", f"{name} can be opened.")
-
-
-def _open_speaker(sound: Any) -> str:
-    device = _default(sound, "output")
-    rate = int(device["default_samplerate"])
-    with sound.RawOutputStream(samplerate=rate, channels=1, dtype="int16", device=device["index"]):
-        pass
-    return str(device["name"])
-
-
-def _default(sound: Any, kind: str) -> Any:
-    try:
-        return sound.query_devices(kind=kind)
-    except Exception as error:
-        raise LookupError(kind) from error
-
-
-def _sound(check: str) -> Any:
-    """The sounddevice module, or the finding that it cannot be used."""
-    if importlib.util.find_spec("sounddevice") is None:
-        return skip(check, "The package for sound is not installed.", _INSTALL_AUDIO)
-    try:
-        import sounddevice  # noqa: PLC0415 - an extra
-    except OSError as error:
-        advice = "On Debian or Ubuntu: apt-get install libportaudio2."
-        return fail(check, f"PortAudio cannot be loaded: {_first_line(error)}.", advice)
-    return sounddevice
-
-
-async def _in_thread(work: Callable[[], Result]) -> Result:
-    """Run it in a thread that the end of the program does not wait for: a sound driver may hang for good."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[Result] = loop.create_future()
-
-    def tell(result: Result | None, error: Exception | None) -> None:
-        if future.done():
-            return
-        if error is not None:
-            future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
-
-    def run() -> None:
-        try:
-            result = work()
-        except Exception as error:  # noqa: BLE001 - raised again where it is awaited
-            _tell_loop(loop, tell, None, error)
-        else:
-            _tell_loop(loop, tell, result, None)
-
-    threading.Thread(target=run, name="doctor sound", daemon=True).start()
-    return await future
-
-
-def _tell_loop(loop: asyncio.AbstractEventLoop, tell: Callable[..., None], *what: Any) -> None:
-    try:
-        loop.call_soon_threadsafe(tell, *what)
-    except RuntimeError:  # the loop is closed: nobody waits any more
-        return
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 # ── the engine ────────────────────────────────────────────────────────────────────────────────────────────────────────

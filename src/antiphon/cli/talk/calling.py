@@ -21,7 +21,7 @@ from antiphon.cli.talk.sound import Sound, SoundWish, open_sound
 from antiphon.cli.talk.state import Link, TalkState
 from antiphon.cli.targets import Target, client_of, explained
 from antiphon.client import ClientError, RealtimeClient
-from antiphon.client.audio import AudioUnavailable, GateEffect
+from antiphon.client.audio import AudioUnavailable, DeviceChange, Direction, GateEffect, Microphone, list_devices
 from antiphon.client.lifecycle import ConnectionState, Fault, Severity
 from antiphon.conversation import Conversation, FriendlyEvent, events
 from antiphon.errors import AntiphonError, ConfigurationError
@@ -29,8 +29,6 @@ from antiphon.protocol import RealtimeSession, SessionConfig
 
 if TYPE_CHECKING:
     from antiphon.agent import Agent
-    from antiphon.client.audio.device_slot import DeviceChange
-    from antiphon.client.audio.microphone import Microphone
     from antiphon.client.opening import TransportKind
     from antiphon.client.trace import TraceWriter
     from antiphon.rtc import ConnectionStats
@@ -241,8 +239,6 @@ class TalkCall:
         self._refresh()
 
     async def devices(self, kind: Kind) -> Sequence[SoundDevice]:
-        from antiphon.client.audio.devices import Direction, list_devices  # noqa: PLC0415 - an extra
-
         direction = Direction(kind)
         used = self._sound.microphone if kind == "input" else self._sound.speaker
         current = None if used is None or used.device is None else used.device.index

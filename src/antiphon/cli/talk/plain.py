@@ -16,16 +16,17 @@ from pathlib import Path
 
 import click
 
-from antiphon.audio import PCM_RATE, resample
-from antiphon.audio.wav import UnreadableAudio, read_wav, wav_bytes
+from antiphon.audio import PCM_RATE
+from antiphon.audio.wav import UnreadableAudio, wav_bytes
 from antiphon.cli.agents import load_agent
 from antiphon.cli.exits import FAILED, OK
 from antiphon.cli.talk.photos import read_photo
 from antiphon.cli.talk.session import ends_turns_by_hand, is_transcribed, wanted_session
 from antiphon.cli.talk.start import TalkOptions, trace_maker
 from antiphon.cli.talk.turn_watch import TurnWatch
-from antiphon.cli.targets import Target, client_of, explained
+from antiphon.cli.targets import Target, client_of, ended, explained
 from antiphon.client import AnswerTimeoutError, ClosedError, ConnectError, RealtimeClient
+from antiphon.client.audio import read_speech
 from antiphon.client.lifecycle import Fault, Severity
 from antiphon.conversation import Conversation, FriendlyEvent, events, to_wire
 from antiphon.errors import ConfigurationError
@@ -202,14 +203,13 @@ def _stdin_lines() -> Iterator[str]:
 def _recording(path: Path) -> SpokenTurn:
     """A recording as 24 kHz PCM. Raises ConfigurationError."""
     try:
-        recording = read_wav(path)
+        pcm = read_speech(path)
     except UnreadableAudio as error:
-        raise ConfigurationError(f"{path}: {error}.") from None
-    if not recording.pcm:
+        raise ConfigurationError(ended(f"{path}: {error}")) from None
+    except OSError as error:
+        raise ConfigurationError(f"{path} cannot be read: {error.strerror or type(error).__name__}.") from None
+    if not pcm:
         raise ConfigurationError(f"{path} holds no sound.")
-    pcm = recording.pcm
-    if recording.sample_rate != PCM_RATE:
-        pcm = resample(pcm, recording.sample_rate, PCM_RATE)
     return SpokenTurn(pcm, path.name)
 
 

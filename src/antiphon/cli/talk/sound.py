@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from antiphon.cli.talk.state import Ear
-from antiphon.client.audio import AudioError, Gate, GateEffect, GateState
-
-if TYPE_CHECKING:
-    from antiphon.client.audio.device_slot import DeviceChange
-    from antiphon.client.audio.microphone import Microphone
-    from antiphon.client.audio.speaker import Speaker
+from antiphon.client.audio import (
+    AudioError,
+    DeviceChange,
+    EchoMode,
+    Gate,
+    GateEffect,
+    GateState,
+    Microphone,
+    Speaker,
+)
+from antiphon.client.audio.echo import open_echo_control
 
 _EARS = {
     GateState.OPEN: Ear.OPEN,
@@ -58,11 +61,6 @@ async def open_sound(
     """Open what there is. Never raises for a device that is missing: `Sound.missing` says so."""
     if not wish.on:
         return Sound()
-    # Whatever is loaded here is an extra.
-    from antiphon.client.audio.echo import EchoMode, open_echo_control  # noqa: PLC0415
-    from antiphon.client.audio.microphone import Microphone  # noqa: PLC0415
-    from antiphon.client.audio.speaker import Speaker  # noqa: PLC0415
-
     sound = Sound()
     try:
         echo = open_echo_control(EchoMode.CANCEL)
@@ -73,7 +71,9 @@ async def open_sound(
         wish.input, gate=Gate(push_to_talk=wish.push_to_talk), on_gate=on_gate, echo=echo, on_change=on_change
     )
     speaker = Speaker(wish.output, echo=echo, on_change=on_change)
-    heard, spoken = await asyncio.gather(_opened(microphone), _opened(speaker))
+    # The speaker first: what it plays has to be known before its echo is heard.
+    spoken = await _opened(speaker)
+    heard = await _opened(microphone)
     if heard is None:
         sound.microphone = microphone
     if spoken is None:

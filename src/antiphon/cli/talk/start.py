@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from antiphon.cli.exits import INTERRUPTED
+from antiphon.cli.exits import FAILED, INTERRUPTED
 from antiphon.cli.targets import Target, TargetOptions, target_of
 from antiphon.errors import ConfigurationError
 
@@ -76,6 +76,7 @@ def _on_screen(options: TalkOptions, target: Target) -> int:
     from antiphon.cli.talk.calling import CallOptions, TalkCall  # noqa: PLC0415
     from antiphon.cli.talk.session import wanted_session  # noqa: PLC0415
     from antiphon.cli.talk.sound import SoundWish  # noqa: PLC0415
+    from antiphon.cli.talk.terminal import own_terminal  # noqa: PLC0415
 
     call = TalkCall(
         target,
@@ -92,8 +93,10 @@ def _on_screen(options: TalkOptions, target: Target) -> int:
             trace=trace_maker(options, target),
         ),
     )
-    code = TalkApp(call, dark=options.theme == "dark").run()
-    return 1 if code is None else code
+    with own_terminal() as others:
+        code = TalkApp(call, dark=options.theme == "dark").run()
+        others.is_wanted = code is None
+    return FAILED if code is None else code
 
 
 def trace_maker(options: TalkOptions, target: Target) -> Callable[[], TraceWriter] | None:
