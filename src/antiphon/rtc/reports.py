@@ -76,12 +76,13 @@ class Reports:
         """The report that ends our stream."""
         return bytes(RtcpRrPacket(ssrc=self._ssrc)) + bytes(RtcpByePacket(sources=[self._ssrc]))
 
-    def read(self, data: bytes, now: float) -> None:
-        """Take a compound packet from the peer; what cannot be read is ignored."""
+    def read(self, data: bytes, now: float) -> bool:
+        """Take a compound packet from the peer; what cannot be read is ignored. True when it told of our stream."""
         try:
             packets = RtcpPacket.parse(data)
         except (ValueError, IndexError, ArithmeticError):
-            return
+            return False
+        told = False
         for packet in packets:
             if isinstance(packet, RtcpSrPacket):
                 self._sender_report = (_middle(packet.sender_info.ntp_timestamp), now)
@@ -90,6 +91,8 @@ class Reports:
                     if block.ssrc == self._ssrc:
                         self.fraction_lost = block.fraction_lost / 256
                         self._measure(block, now)
+                        told = True
+        return told
 
     def _measure(self, block: RtcpReceiverInfo, now: float) -> None:
         """How long our last report was on its way, and this one back (RFC 3550 section 6.4.1)."""
