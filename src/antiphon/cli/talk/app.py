@@ -114,6 +114,7 @@ class TalkApp(App[int], inherit_bindings=False):
         self._drawing = False
         self._typed: asyncio.Queue[typed.Typed] = asyncio.Queue(MOST_TYPED)
         self._shown_link: Link | None = None
+        self._shown_keys: tuple[bool | None, ...] = ()
 
     # ── the picture ───────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -165,7 +166,11 @@ class TalkApp(App[int], inherit_bindings=False):
             self._shown_link = state.link
             if state.trouble:
                 self.note(state.trouble)
-        self.refresh_bindings()
+        keys = tuple(self.check_action(action, ()) for action in ("call", "talk", "interrupt"))
+        if keys != self._shown_keys:
+            # The footer is made anew by this: not for every word.
+            self._shown_keys = keys
+            self.refresh_bindings()
         while self._call.notes:
             self.note(self._call.notes.pop(0))
         said = list(self._call.lines())
