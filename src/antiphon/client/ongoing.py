@@ -73,6 +73,9 @@ class Seat(Protocol):
     def went(self, event: ClientEvent) -> None:
         """An event of this side, on its way."""
 
+    def not_sent(self, event: ClientEvent, why: str) -> None:
+        """What `went` never went out. why: for the user to read."""
+
     def unreadable(self, error: RemoteProtocolError, data: str | bytes) -> None:
         """The server sent what is no event."""
 
@@ -211,7 +214,11 @@ class OngoingCall:
         """Send an event of the app's; waits while too much is unsent. Raises ClosedError."""
         prepared = self._prepared(event, of_app=True)
         if prepared is not None:
-            await self.connection.send(prepared)
+            try:
+                await self.connection.send(prepared)
+            except (ClosedError, asyncio.CancelledError):
+                self._seat.not_sent(prepared, "This was not sent.")
+                raise
 
     def post(self, event: ClientEvent) -> None:
         """Send an event of the app's without waiting. Raises ClosedError, OverflowingError when too much is unsent."""
@@ -308,6 +315,9 @@ class OngoingCall:
 
     def on_line(self, state: LineState) -> None:
         self._seat.line(state)
+
+    def on_not_sent(self, event: ClientEvent, why: str) -> None:
+        self._seat.not_sent(event, why)
 
     def on_closed(self, error: ClosedError) -> None:
         self.inbox.close(error)

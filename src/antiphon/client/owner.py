@@ -8,7 +8,7 @@ from typing import Protocol
 from antiphon.client.continuity import LineState
 from antiphon.client.errors import ClientError, ClosedError
 from antiphon.client.transport import Transport
-from antiphon.protocol import Item
+from antiphon.protocol import ClientEvent, Item
 
 Another = Callable[[], Transport]
 """Makes a transport for one more call, not connected yet."""
@@ -37,6 +37,9 @@ class CallOwner(Protocol):
 
     def on_line(self, state: LineState) -> None:
         """How the connection stands."""
+
+    def on_not_sent(self, event: ClientEvent, why: str) -> None:
+        """This of the app's never went out, or nobody knows whether it arrived, and it will not be tried again."""
 
     def on_closed(self, error: ClosedError) -> None:
         """There will be no more."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("antiphon.client")
 
 PLAYED_EVERY_S = 0.05
+TICK_EVERY_S = 1.0
 MOST_UNSENT_SPEECH_BYTES = 256 * 1024
 """About four seconds as they are sent. A server that takes the microphone no faster loses what comes on top of it."""
 
@@ -105,6 +106,7 @@ class ClientSeat:
         self._tasks: set[asyncio.Task[None]] = set()
         self._encoder: FormatEncoder | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._beating: asyncio.TimerHandle | None = None
         self._granted = False
         self._sounded: str | None = None
         self._epoch_ms = 1000 * (time.time() - time.monotonic())
@@ -146,6 +148,10 @@ class ClientSeat:
         if self.conversation is not None and not isinstance(event, InputAudioBufferAppend):
             self.conversation.sent(event, self._now())
 
+    def not_sent(self, event: ClientEvent, why: str) -> None:
+        if self.conversation is not None:
+            self.conversation.not_sent(event, why, self._now())
+
     def noticed(self, notice: Notice) -> None:
         if self._on_notice is not None:
             self._on_notice(notice)
@@ -158,6 +164,8 @@ class ClientSeat:
         self.lifecycle.done(Stage.PEER_CONNECTION_CREATED, transport)
         self.lifecycle.done(Stage.REMOTE_STREAM_SET, self.speaking.sink)
         self.lifecycle.done(Stage.DATA_CHANNEL_OPEN)
+        self._rest()
+        self._beat()
 
     def switched(self, transport: Transport) -> None:
         inner = getattr(transport, "inner", transport)
@@ -200,6 +208,7 @@ class ClientSeat:
         return [] if self.conversation is None else self.conversation.record.items(open_calls)
 
     def over(self, error: ClosedError) -> None:
+        self._rest()
         self.lifecycle.done(Stage.DATA_CHANNEL_CLOSED, error)
         self.speaking.close()
         if self.conversation is not None:
@@ -341,10 +350,24 @@ class ClientSeat:
                 self.call.connection.note("played", item_id=item_id, played_ms=round(played_ms))
             self.conversation.played(item_id, played_ms, self._now())
 
+    # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _beat(self) -> None:
+        """The conversation is told that time passes, for as long as the call lasts."""
+        if self.conversation is not None:
+            self.conversation.tick(self._now())
+            self._beating = asyncio.get_running_loop().call_later(TICK_EVERY_S, self._beat)
+
+    def _rest(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
+            self._beating = None
+
     # ── tasks ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def aclose(self) -> None:
         """The client hangs up: handlers that still run are cancelled and waited for, microphone and speaker closed."""
+        self._rest()
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

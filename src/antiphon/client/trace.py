@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Literal, Self
 import msgspec
 
 from antiphon.client.errors import ClientError
-from antiphon.protocol import decode_event, decode_server_event
+from antiphon.protocol import ConversationItemCreate, Message, decode_event, decode_server_event
 
 if TYPE_CHECKING:
     from antiphon.conversation import Conversation
@@ -338,6 +338,9 @@ def _replay_note(told: Conversation, entry: Entry, now_ms: float) -> None:
         told.played(str(entry.data["item_id"]), float(entry.data["played_ms"]), now_ms)
     elif entry.decision == "flushed":
         told.flushed(now_ms)
+    elif entry.decision == "not_sent" and isinstance(item_id := entry.data.get("item_id"), str):
+        item = Message(id=item_id, role="user", content=[])
+        told.not_sent(ConversationItemCreate(item=item), str(entry.data.get("why", "")), now_ms)
 
 
 def _whole(entry: Entry) -> bytes:

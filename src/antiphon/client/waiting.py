@@ -10,7 +10,7 @@ from enum import Enum
 
 from antiphon.client.errors import ClosedError, OverflowingError
 from antiphon.client.kept import Kept
-from antiphon.protocol import ServerEvent, UnknownEvent
+from antiphon.protocol import ClientEvent, ServerEvent, UnknownEvent
 
 Event = ServerEvent | UnknownEvent
 
@@ -29,12 +29,14 @@ class SlowConsumer(Enum):
 class Unsent:
     """One event on its way out. fleeting: of no use on another connection; its sender makes another one then.
 
-    kept: the event itself, if it must arrive and the server says so when it has.
+    kept: the event itself, if it must arrive and the server says so when it has. event: what the app said, if anything,
+    for whoever has to be told that it never went out.
     """
 
     data: str
     fleeting: bool = False
     kept: Kept | None = None
+    event: ClientEvent | None = None
 
 
 class Outbox:
@@ -87,6 +89,10 @@ class Outbox:
     def kept(self) -> list[Kept]:
         """Of what waits, what must arrive."""
         return [event.kept for event in self._unsent if event.kept is not None]
+
+    def said(self) -> list[ClientEvent]:
+        """Of what waits, what the app said."""
+        return [event.event for event in self._unsent if event.event is not None]
 
     async def at_rest(self) -> None:
         """Wait until nothing is being written."""
