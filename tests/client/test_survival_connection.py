@@ -31,6 +31,7 @@ from antiphon.client.trace import TraceWriter
 from antiphon.conversation import Record
 from antiphon.errors import LocalProtocolError
 from antiphon.protocol import (
+    ClientEvent,
     ConversationItemCreate,
     ConversationItemDelete,
     FunctionCallOutput,
@@ -156,6 +157,10 @@ class Caller:
     def on_line(self, state: LineState) -> None:
         self._tell(state)
 
+    def on_not_sent(self, event: ClientEvent, why: str) -> None:
+        if isinstance(event, ConversationItemCreate):
+            self._tell(("not sent", event.item.id))
+
     def on_closed(self, error: ClosedError) -> None:
         self._tell(("closed", error.code))
 
@@ -274,6 +279,28 @@ def test_what_was_sent_and_not_confirmed_is_sent_again_and_what_was_confirmed_is
         await caller.until_done("lost on the way back")
         assert net.last.server.texts() == ["confirmed", "lost on the way back"]
         assert ("renewed", 1) in caller.told
+
+    calling(work)
+
+
+def test_what_was_typed_and_never_arrived_is_told_when_there_will_be_no_connection() -> None:
+    async def work(caller: Caller, net: Net) -> None:
+        await caller.say("confirmed")
+        await caller.until_done("confirmed")
+        net.last.server.leave_out = frozenset({"conversation.item.added", "conversation.item.done"})
+        unconfirmed = await caller.say("lost on the way")
+        await net.last.server.until(lambda: len(net.last.server.received) == 2)
+        net.refusals.extend([ConnectError("Nobody listens there.")] * 100)
+        net.last.ours.cut()
+        await caller.until(lambda: caller.connection.line is LineState.LOST)
+        waiting = await caller.say("while away")
+        await caller.until(lambda: caller.connection.closed)
+        assert caller.told[-4:] == [
+            ("not sent", unconfirmed),
+            ("not sent", waiting),
+            LineState.OVER,
+            ("closed", 1006),
+        ]
 
     calling(work)
 

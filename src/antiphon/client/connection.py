@@ -30,12 +30,13 @@ from antiphon.client.trace import TraceWriter
 from antiphon.client.transport import NORMAL_CLOSE, Transport, stats_of
 from antiphon.client.waiting import Event, Outbox, Unsent
 from antiphon.errors import LocalProtocolError
-from antiphon.protocol import ClientEvent, SessionConfig, SessionUpdate, encode
+from antiphon.protocol import ClientEvent, ConversationItemCreate, SessionConfig, SessionUpdate, encode
 
 logger = logging.getLogger("antiphon.client")
 
 _INTERNAL_ERROR = 1011
 _REST_S = 1.0
+_NEVER_SENT = "This was not sent: the call was over before."
 
 
 class Connection:
@@ -137,6 +138,10 @@ class Connection:
         if self.closed is None:
             self.closed = error
             self._online.clear()
+            # What was written to a connection that broke was to be sent again: it did not arrive either.
+            owed = [known.event for known in self._ledger.owed()] if self._away else []
+            for event in [*owed, *self.outbox.said()]:
+                self._not_sent(event, _NEVER_SENT)
             if self._timer is not None:
                 self._timer.cancel()
             if self._attempt_task is not None:
@@ -158,14 +163,20 @@ class Connection:
 
     def _unsent(self, event: ClientEvent, *, fleeting: bool = False) -> Unsent:
         if self._another is None:
-            return Unsent(encode(event), fleeting)
+            return Unsent(encode(event), fleeting, event=event if isinstance(event, ConversationItemCreate) else None)
         if isinstance(event, FLEETING):
             return Unsent(encode(event), fleeting=True)
         event = named(event)
         if isinstance(event, SessionUpdate):
             self._asked.sent(event)
         data = encode(event)
-        return Unsent(data, fleeting, kept(event, data))
+        waits = kept(event, data)
+        return Unsent(data, fleeting, waits, None if waits is None else waits.event)
+
+    def _not_sent(self, event: ClientEvent, why: str) -> None:
+        item_id = event.item.id if isinstance(event, ConversationItemCreate) else None
+        self.note("not_sent", type=event.type, item_id=item_id or None, why=why)
+        self._owner.on_not_sent(event, why)
 
     async def _write(self) -> None:
         while True:
@@ -188,15 +199,20 @@ class Connection:
             except LocalProtocolError as error:
                 # Larger than the data channel carries: it would not fit the next time either.
                 logger.warning("an event was not sent: %s", error)
-                self.note("not_sent", why=str(error))
                 if event.kept is not None:
                     self._ledger.unsent(event.kept)
                 self.outbox.sent()
+                if event.event is None:
+                    self.note("not_sent", why=str(error))
+                else:
+                    self._not_sent(event.event, str(error))
             except ClosedError:
                 # Whether the call is over is for the reader to find out; until then the event waits.
                 if event.kept is not None:
                     self._ledger.unsent(event.kept)
                 self.outbox.put_back(event)
+                if self.closed is not None and event.event is not None:
+                    self._not_sent(event.event, _NEVER_SENT)
                 if connection == self._connections:
                     self._online.clear()
 
@@ -413,7 +429,7 @@ class Connection:
         # What was sent and not told: the new session gets it now, before what waits.
         new = [known for known in self._ledger.owed() if known not in owed]
         self._ledger.clear()
-        self.outbox.put_first([Unsent(known.data, kept=known) for known in [*owed, *new]])
+        self.outbox.put_first([Unsent(known.data, kept=known, event=known.event) for known in [*owed, *new]])
         self.outbox.back()
         self._away = False
         self._line.brought_up(asyncio.get_running_loop().time(), self._cap(done.session))
