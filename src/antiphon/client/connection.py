@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from antiphon.client.alive import watch
 from antiphon.client.attaching import (
     RETRIED_CLOSE_CODES,
     Patience,
@@ -27,7 +28,7 @@ from antiphon.client.owner import Another, CallOwner
 from antiphon.client.replaying import BroughtUp, Past, bring_up, reanchor
 from antiphon.client.settings import ClientSettings
 from antiphon.client.trace import TraceWriter
-from antiphon.client.transport import NORMAL_CLOSE, Transport, stats_of
+from antiphon.client.transport import NORMAL_CLOSE, Transport
 from antiphon.client.waiting import Event, Outbox, Unsent
 from antiphon.errors import LocalProtocolError
 from antiphon.protocol import ClientEvent, ConversationItemCreate, SessionConfig, SessionUpdate, encode
@@ -77,6 +78,7 @@ class Connection:
         self._online = asyncio.Event()
         self._connections = 0
         self._away = False
+        self._survives = False
         self._tasks: set[asyncio.Task[Any]] = set()
         self._attempt_task: asyncio.Task[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -105,19 +107,24 @@ class Connection:
         self._own(self._read(self._transport), "client-read")
         self._own(self._write(), "client-write")
         if self._another is not None and self._settings.path_check_s is not None:
-            self._own(self._watch(self._settings.path_check_s), "client-watch")
+            every_s, patience_s = self._settings.path_check_s, 2 * self._settings.shaky_grace_s
+            self._own(watch(self._watched, self.path, every_s=every_s, patience_s=patience_s), "client-watch")
 
     def begun(self, session: SessionConfig) -> None:
         """The first session is there: from now on the call survives its connection."""
+        self._survives = True
         now = asyncio.get_running_loop().time()
         self._line.begun(now, self._cap(session))
         self._carry_out()
 
-    def path(self, *, works: bool) -> None:
+    def path(self, works: bool) -> None:
         """Whether the media path of the connection answers."""
         now = asyncio.get_running_loop().time()
         (self._line.relief if works else self._line.trouble)(now)
         self._carry_out()
+
+    def _watched(self) -> Transport | None:
+        return None if self._line.away else self._transport
 
     async def aclose(self, code: int, reason: str) -> None:
         """Send what waits, close, and wait until every task is over."""
@@ -251,25 +258,6 @@ class Connection:
             self._end(ClosedError(_INTERNAL_ERROR, "the client failed"))
             await transport.close(NORMAL_CLOSE, "")
 
-    async def _watch(self, every_s: float) -> None:
-        """Ask a WebSocket for signs of life: TCP says nothing for minutes when a network is gone. WebRTC looks after
-        its path by itself."""
-        while self.closed is None:
-            await asyncio.sleep(every_s)
-            transport = self._transport
-            if transport.media or not (self._line.carries or self._line.state is LineState.ROLLING_OVER):
-                continue
-            try:
-                alive = asyncio.ensure_future(stats_of(transport))
-                done, _ = await asyncio.wait([alive], timeout=every_s)
-                if not done and transport is self._transport:
-                    self.path(works=False)
-                    done, _ = await asyncio.wait([alive], timeout=2 * self._settings.shaky_grace_s)
-                if done and transport is self._transport and alive.exception() is None:
-                    self.path(works=True)
-            finally:
-                alive.cancel()
-
     # ── the first connection, and a sideband's next ones ──────────────────────────────────────────────────────────
 
     async def _connect(self, patience: Patience | None, worth: Callable[[ConnectError], bool]) -> None:
@@ -316,6 +304,10 @@ class Connection:
         if self.closed is not None:
             return
         self.note("lost", code=closed.code, reason=closed.reason)
+        if not self._survives:
+            # It never got as far as a session: whoever opens it is to know at once.
+            self._end(closed)
+            return
         self._line.lost(closed, asyncio.get_running_loop().time())
         self._carry_out()
 

@@ -1,0 +1,80 @@
+"""How it is noticed that a WebSocket answers no more, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from antiphon.client import ClosedError
+from antiphon.client.alive import watch
+from antiphon.rtc import ConnectionStats
+from virtual_time import run_in_virtual_time
+
+
+class Line:
+    """Answers after so many seconds, in turn; None: it is closed. empty: its own patience ended without an answer."""
+
+    media = False
+
+    def __init__(self, *answers: float | None, empty: bool = False) -> None:
+        self.answers = list(answers)
+        self.empty = empty
+
+    async def stats(self) -> ConnectionStats:
+        seconds = self.answers.pop(0) if self.answers else 0.01
+        if seconds is None:
+            raise ClosedError(1006)
+        await asyncio.sleep(seconds)
+        return ConnectionStats(round_trip_ms=None if self.empty else seconds * 1000)
+
+
+def told(line: Any, seconds: float) -> list[tuple[float, bool]]:
+    """What the watch tells in so many seconds, and when."""
+
+    async def run() -> list[tuple[float, bool]]:
+        loop = asyncio.get_running_loop()
+        began, heard = loop.time(), []
+        watching = asyncio.create_task(
+            watch(
+                lambda: line,
+                lambda works: heard.append((round(loop.time() - began, 1), works)),
+                every_s=5.0,
+                patience_s=10.0,
+            )
+        )
+        await asyncio.sleep(seconds)
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        assert len(asyncio.all_tasks()) == 1, "a question is still open"
+        return heard
+
+    return run_in_virtual_time(run())
+
+
+def test_a_line_that_answers_is_well() -> None:
+    assert told(Line(0.1, 0.2), 11.0) == [(5.1, True), (10.3, True)]
+
+
+def test_a_late_answer_is_trouble_that_passes() -> None:
+    assert told(Line(7.0), 13.0) == [(10.0, False), (12.0, True)]
+
+
+def test_no_answer_is_trouble_that_stays() -> None:
+    assert told(Line(1000.0), 21.0) == [(10.0, False)]
+
+
+@pytest.mark.parametrize("line", [Line(None), Line(0.0, empty=True)])
+def test_a_line_that_cannot_answer_is_in_trouble(line: Line) -> None:
+    assert told(line, 6.0) == [(5.0, False)]
+
+
+def test_who_looks_after_itself_or_cannot_be_asked_is_left_alone() -> None:
+    class Media(Line):
+        media = True
+
+    class Mute:
+        media = False
+
+    assert told(Media(), 20.0) == told(Mute(), 20.0) == told(None, 20.0) == []
