@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright
 
-from antiphon.engine import build_engine
+from antiphon.engine import EngineSettings, SessionSettings, build_engine
 from antiphon.server import bind, create_app, listening
 from chromium import launch_arguments, require_chromium
 from speech_samples import say, silence, write_wav
@@ -27,10 +27,10 @@ NO_WAY = """() => {
 
 
 @asynccontextmanager
-async def engine_at(port: int) -> AsyncIterator[int]:
+async def engine_at(port: int, session: SessionSettings | None = None) -> AsyncIterator[int]:
     """The embedded engine, served on a port; yields which. port: 0 for any."""
     sockets = bind("127.0.0.1", port)
-    async with listening(create_app(build_engine()), sockets):
+    async with listening(create_app(build_engine(EngineSettings(session=session or SessionSettings()))), sockets):
         yield sockets[0].getsockname()[1]
 
 
@@ -89,3 +89,20 @@ async def test_a_call_outlives_its_server(tmp_path: Path) -> None:
                 said = await page.evaluate("call.chat.messages.filter((m) => m.role === 'user').map((m) => m.text)")
                 assert said == ["my name is Ada", "what can you do?"]
                 await page.evaluate("call.disconnect()")
+
+
+async def test_a_session_at_its_cap_gives_way_to_one_that_knows_what_was_said() -> None:
+    text = {"type": "realtime", "output_modalities": ["text"]}
+    async with engine_at(0, SessionSettings(max_session_s=9)) as port, opened_page(port) as page:
+        await connected(page, session=text)
+        await page.evaluate("call.sendText('my name is Ada')")
+        await until(page, "call.chat.messages.some((m) => m.role === 'assistant' && m.status === 'done')", 30)
+        first = await page.evaluate("call.id")
+        renewed = await told(page, "connection.renewed", seconds=20)
+        assert (renewed["reason"], renewed["replayed"]) == ("rollover", 3)
+        assert await page.evaluate("call.id") != first
+        await page.evaluate("call.sendText('what can you do?')")
+        await until(page, f"/repeat/.test({words('assistant')})", seconds=30)
+        assert await page.evaluate("call.chat.messages.map((m) => m.role)") == ["user", "assistant"] * 2
+        assert "reconnecting" not in await page.evaluate("told.map((event) => event.state)")
+        await page.evaluate("call.disconnect()")
