@@ -101,7 +101,7 @@ async def the_program(make: Make, question: bytes) -> list[Any]:
     speaker = NullSink()
     client = make(agent=AGENT, speaker=speaker, on_state=states.append, on_fault=faults.append)
     client.on("*", seen.append)
-    async with asyncio.timeout(60), client as call:
+    async with asyncio.timeout(80), client as call:
         await call.switch_mode("text")
         assert "7" in await call.ask("add two and five")
         await call.send_image(photo(), text="What do you see?")
@@ -112,6 +112,7 @@ async def the_program(make: Make, question: bytes) -> list[Any]:
         heard = call.events("user.completed", "assistant.completed")
         started = asyncio.Event()
         call.on("assistant.audio_started", lambda _event: started.set())
+        call_id = call.call_id
         await call.set_microphone(IterSource([question]))
         await until(heard, "assistant.completed")
         await started.wait()
@@ -119,7 +120,8 @@ async def the_program(make: Make, question: bytes) -> list[Any]:
         assert call.levels.assistant.peak > 0
         stats = await call.stats()
         assert isinstance(stats.round_trip_ms, float | None)
-        assert call.call_id is None or call.call_id.startswith("rtc_")
+        assert call.call_id == call_id, "the microphone came without another call"
+        assert call_id is None or call_id.startswith("rtc_")
     assert states == [ConnectionState.CONNECTING, ConnectionState.CONNECTED, ConnectionState.DISCONNECTED]
     assert [fault for fault in faults if fault.severity is not Severity.INFO] == []
     kinds = [event.type for event in seen]
@@ -144,7 +146,7 @@ async def test_the_program_on_the_embedded_engine_and_an_interruption(way: Way) 
         spoken = next(event.transcript for event in seen if event.type == "user.completed")
         assert "what can you" in spoken.lower()
 
-        async with asyncio.timeout(30), make(agent=AGENT, speaker=NullSink()) as call:
+        async with asyncio.timeout(60), make(agent=AGENT, speaker=NullSink()) as call:
             events = call.events("assistant.audio_started", "assistant.truncated", "assistant.interrupted")
             call.say(LONG)
             await until(events, "assistant.audio_started")
