@@ -29,10 +29,11 @@
 
 import { addressesOf } from "./addresses.js";
 import { AskedSession } from "./asked-session.js";
+import { CallMeter } from "./call-meter.js";
 import { Connection, newId } from "./connection.js";
 import { USUAL_TIMING } from "./continuity.js";
 import { Conversation } from "./conversation.js";
-import { Meter, wakeAudio } from "./meter.js";
+import { wakeAudio } from "./meter.js";
 import { listDevices, Microphone } from "./microphone.js";
 import { Outbox } from "./outbox.js";
 import { outputText, PageTools } from "./page-tools.js";
@@ -43,11 +44,7 @@ import { noStats } from "./stats.js";
 import { Trace } from "./trace.js";
 import { UnsentMessages } from "./unsent.js";
 
-const SAMPLE_EVERY_MS = 2_000;
-const MOST_SAMPLES = 300; // ten minutes
 const WANTED_MS = 15 * 60_000;
-const AUDIBLE = 0.003; // RMS, about -50 dBFS: under speech, over the noise of a codec
-const LISTEN_EVERY_MS = 30;
 
 /** Voice with the caller's own words in writing. */
 export const USUAL_SESSION = { type: "realtime", audio: { input: { transcription: { model: "gpt-4o-mini-transcribe" } } } };
@@ -65,13 +62,11 @@ export class RealtimeCall {
   #tools;
   /** @type {Middleware[]} */ #middleware = [];
   #trace = new Trace();
-  #meters = { input: new Meter(), output: new Meter() };
+  #meter = new CallMeter();
   /** @type {AskedSession} */ #session;
   #unsent = new UnsentMessages();
   /** @type {Promise<void>|null} */ #connecting = null;
   /** @type {Problem|null} */ #problem = null;
-  /** @type {(ConnectionStats & {at: number})[]} */ #samples = [];
-  /** @type {ReturnType<typeof setInterval>|undefined} */ #sampling;
   #pushToTalk = new PushToTalk({
     send: (event) => this.#send([{ ...event, event_id: newId("event") }]),
     interrupt: () => this.interrupt(),
@@ -387,7 +382,7 @@ export class RealtimeCall {
 
   /** How loud both sides are now: root mean square, 0 to 1. */
   get levels() {
-    return { input: this.#microphone.isMuted ? 0 : this.#meters.input.level, output: this.#meters.output.level };
+    return { input: this.#microphone.isMuted ? 0 : this.#meter.input.level, output: this.#meter.output.level };
   }
 
   // ── how it is doing ───────────────────────────────────────────────────────────────────────────────────────────
@@ -398,7 +393,7 @@ export class RealtimeCall {
   }
 
   /** The last ten minutes, one reading in two seconds. at: milliseconds of `performance.now()`. */
-  get samples() { return /** @type {readonly (ConnectionStats & {at: number})[]} */ (this.#samples); }
+  get samples() { return this.#meter.samples; }
 
   /** The raw events of both directions; `String(call.trace)` is a file of JSON lines. */
   get trace() { return this.#trace; }
@@ -453,7 +448,10 @@ export class RealtimeCall {
     this.#session.hear(event);
     this.#tools.hear(event);
     if (this.#handlers.wants(`server.${event.type}`)) this.#handlers.tell({ type: `server.${event.type}`, event, at });
-    for (const friendly of this.#conversation.receive(event, at)) if (friendly.type === "assistant.audio_started") this.#listenForSound();
+    const { playout } = this.#conversation.router;
+    for (const { type, response_id: id } of this.#conversation.receive(event, at)) {
+      if (type === "assistant.audio_started") this.#meter.listenForAnswer(() => playout.playing !== id, () => this.#conversation.sounded(now()));
+    }
     this.#send(this.#outbox.hear(event));
     this.#lookAtActivity();
   }
@@ -463,16 +461,6 @@ export class RealtimeCall {
     if (phase === this.#phase) return;
     this.#phase = phase;
     this.#tell({ type: "activity.changed", ...this.#conversation.activity.now });
-  }
-
-  /** The server says when it sends sound; when it is heard can only be heard. */
-  #listenForSound() {
-    const { playing } = this.#conversation.router.playout;
-    const listening = setInterval(() => {
-      const isHeard = this.#meters.output.level > AUDIBLE;
-      if (isHeard) this.#conversation.sounded(now());
-      if (isHeard || this.#conversation.router.playout.playing !== playing) clearInterval(listening);
-    }, LISTEN_EVERY_MS);
   }
 
   /** What the connection and its lines send by themselves. @param {any} event */
@@ -554,10 +542,9 @@ export class RealtimeCall {
   #stateChanged(state, problem) {
     this.#problem = problem;
     if (state === "connected") {
-      clearInterval(this.#sampling);
-      this.#sampling = setInterval(() => void this.#sample(), SAMPLE_EVERY_MS);
+      this.#meter.start(() => this.stats(), () => this.#conversation.tick(now()) && this.#lookAtActivity());
     } else {
-      clearInterval(this.#sampling);
+      this.#meter.stop();
       this.#session.lineGone();
       this.#isSpeaking = false;
       this.#conversation.disconnected(now());
@@ -567,8 +554,7 @@ export class RealtimeCall {
       this.#leave.abort();
       this.#tools.stop();
       this.#microphone.close();
-      this.#meters.input.listenTo(null);
-      this.#meters.output.listenTo(null);
+      this.#meter.silence();
       this.#speaker.setStream(null);
       for (const { item } of this.#unsent.giveUp()) {
         this.#conversation.notSent({ type: "conversation.item.create", item }, "", now());
@@ -598,21 +584,15 @@ export class RealtimeCall {
   /** @param {MediaStream} stream */
   #voiceChanged(stream) {
     this.#speaker.setStream(stream);
-    this.#meters.output.listenTo(stream);
+    this.#meter.output.listenTo(stream);
   }
 
   /** @param {Problem|null} problem */
   #microphoneChanged(problem) {
     const { stream, track, isMuted } = this.#microphone;
     void this.#connection.setMicrophone(track);
-    this.#meters.input.listenTo(stream);
+    this.#meter.input.listenTo(stream);
     this.#tell({ type: "microphone.changed", is_on: stream !== null, is_muted: isMuted, device_id: this.#microphone.deviceId, problem });
-  }
-
-  async #sample() {
-    if (this.#conversation.tick(now())) this.#lookAtActivity();
-    const sample = { at: performance.now(), ...(await this.stats()) };
-    this.#samples = [...this.#samples, sample].slice(-MOST_SAMPLES);
   }
 
   /** What happens around the page that a call has to notice. @param {AbortSignal} signal */
