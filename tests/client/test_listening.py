@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from antiphon import Agent, tool
-from antiphon.client import ClientSettings, RealtimeClient
+from antiphon.client import ClientSettings, ConnectError, MemoryTransport, RealtimeClient
 from antiphon.conversation import CONSUME, ChatSettings, Conversation, ConversationSettings
 from antiphon.errors import ConfigurationError, LocalProtocolError
 from scripted_realtime import scripted
@@ -109,6 +109,37 @@ async def test_events_are_read_one_by_one_each_once_and_end_with_the_call() -> N
     assert kinds.count("assistant.completed") == 1
     assert kinds.count("assistant.response_started") == 1
     assert all(kind.startswith("assistant.") for kind in kinds)
+
+
+async def test_reading_ends_when_the_server_ends_the_call_and_not_when_a_first_attempt_fails() -> None:
+    class Reluctant:
+        media = False
+
+        def __init__(self, inner: MemoryTransport) -> None:
+            self.inner = inner
+            self.receive, self.send = inner.receive, inner.send
+            self.refuses = True
+
+        async def connect(self) -> None:
+            if self.refuses:
+                raise ConnectError("Not yet.")
+
+        async def close(self, code: int = 1000, reason: str = "") -> None:
+            if not self.refuses:
+                await self.inner.close(code, reason)
+
+    async with asyncio.timeout(10), scripted(answers=deque(["Hello."])) as (transport, server):
+        reluctant = Reluctant(transport)
+        client = RealtimeClient(transport=reluctant)
+        events, texts = client.events("assistant.completed"), client.events("session.created")
+        with pytest.raises(ConnectError):
+            await client.connect()
+        reluctant.refuses = False
+        async with client as call:
+            await call.ask("hi")
+            await server.transport.close(1000, "good bye")
+            assert [event.type async for event in texts] == ["session.created"]
+            assert [event.status async for event in events] == ["completed"]
 
 
 async def test_a_reader_that_is_too_slow_loses_the_oldest_events_and_can_know() -> None:

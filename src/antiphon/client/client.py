@@ -41,7 +41,6 @@ from antiphon.client.sending import Mode
 from antiphon.client.settings import ClientSettings
 from antiphon.client.setup import Difference, differences, greeting_response, wanted_session, with_greeting
 from antiphon.client.speaking import Speaking
-from antiphon.client.subscribing import Subscription
 from antiphon.client.targets import Target, azure
 from antiphon.client.trace import TraceWriter
 from antiphon.client.transport import NORMAL_CLOSE, Transport
@@ -169,7 +168,6 @@ class RealtimeClient(Listening, Reading):
         self._mode: Mode = "voice"
         self._connecting: asyncio.Task[None] | None = None
         self._leaving: asyncio.Task[None] | None = None
-        self._subscriptions: list[Subscription] = []
         self.differences: tuple[Difference, ...] = ()
         """Where the session that applies is not the one that was asked for."""
         lifecycle = self._seat.lifecycle
@@ -357,9 +355,6 @@ class RealtimeClient(Listening, Reading):
         await self._release()
         if call is not None:
             await call.aclose(code, reason)
-        for subscription in tuple(self._subscriptions):
-            subscription.close()
-        self._subscriptions.clear()
         seat.hanging_up = False
         seat.lifecycle.enter(ConnectionState.DISCONNECTED)
         seat.lifecycle.done(Stage.HANG_UP_DONE)

@@ -33,7 +33,6 @@ class Listening(Seated):
     """The listening of a `RealtimeClient`."""
 
     _microphone: AudioSource | AsyncIterator[bytes] | None
-    _subscriptions: list[Subscription]
 
     # ── how the call is doing ─────────────────────────────────────────────────────────────────────────────────────
 
@@ -115,9 +114,9 @@ class Listening(Seated):
         return decorate
 
     def events(self, *patterns: str) -> Subscription:
-        """Friendly events from now on, for `async for`: of these patterns, or all. Ends when the client disconnects."""
+        """Friendly events from now on, for `async for`: of these patterns, or all. Ends when the call does."""
         subscription = Subscription(self.conversation.handlers, patterns, self._settings.max_events or 1024)
-        self._subscriptions.append(subscription)
+        self._seat.subscriptions.append(subscription)
         return subscription
 
     def audio(self) -> AsyncIterator[bytes]:

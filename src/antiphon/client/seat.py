@@ -23,6 +23,7 @@ from antiphon.client.lifecycle import ConnectionState, Fault, FaultStage, Lifecy
 from antiphon.client.middleware import STOP, Middleware, checked, passed
 from antiphon.client.ongoing import OngoingCall
 from antiphon.client.speaking import Speaking
+from antiphon.client.subscribing import Subscription
 from antiphon.client.transport import NORMAL_CLOSE, MediaTransport, Transport
 from antiphon.client.waiting import Event
 from antiphon.errors import AntiphonError, RemoteProtocolError
@@ -95,6 +96,7 @@ class ClientSeat:
         self.listening = True
         """Whether the user's voice goes out."""
         self.hanging_up = False
+        self.subscriptions: list[Subscription] = []
         self.dropped_blocks = 0
         """Blocks of the user's voice that the server did not take in time."""
         self._incoming: tuple[Middleware[Event], ...] = checked(incoming)
@@ -210,15 +212,24 @@ class ClientSeat:
     def over(self, error: ClosedError) -> None:
         self._rest()
         self.lifecycle.done(Stage.DATA_CHANNEL_CLOSED, error)
-        self.speaking.close()
         if self.conversation is not None:
             self.conversation.disconnected(self._now())
-        if self.lifecycle.state is ConnectionState.CONNECTING or self.hanging_up:
+        if self.lifecycle.state is ConnectionState.CONNECTING:
+            return  # whoever waits already for what is said may yet hear it: in the next attempt
+        self._end_reading()
+        if self.hanging_up:
             return
         if error.code == NORMAL_CLOSE:
             self.lifecycle.enter(ConnectionState.DISCONNECTED)
         else:
             self.lifecycle.fault(Fault(FaultStage.DATA_CHANNEL, error, Severity.CRITICAL, recoverable=True))
+
+    def _end_reading(self) -> None:
+        """There will be nothing more to read: what came is still read to its end."""
+        self.speaking.close()
+        for subscription in self.subscriptions:
+            subscription.close()
+        self.subscriptions.clear()
 
     def unreadable(self, error: RemoteProtocolError, data: str | bytes) -> None:
         text = data if isinstance(data, str) else data.decode(errors="replace")
@@ -371,6 +382,7 @@ class ClientSeat:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+        self._end_reading()
         await self.use_microphone(None)
         sink = self.speaking.use(None)
         if sink is not None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 class Subscription:
     """Events of some patterns, waiting to be read: iterate over it, as often as one likes.
 
-    It ends when the client hangs up, or with `close`.
+    It ends when the call does, or with `close`.
     """
 
     def __init__(self, handlers: Handlers, patterns: tuple[str, ...], most: int) -> None:
