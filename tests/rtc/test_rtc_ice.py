@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import random
+import re
 import socket
 from importlib.metadata import version
 
@@ -41,6 +42,8 @@ def test_loopback_is_offered_to_a_peer_on_this_machine(monkeypatch: pytest.Monke
     machine_with(monkeypatch, "127.0.0.1", "192.0.2.5")
     assert local_addresses(RtcSettings(), [LOOPBACK]) == ["192.0.2.5", "127.0.0.1"]
     assert local_addresses(RtcSettings(), []) == ["192.0.2.5", "127.0.0.1"]
+    assert local_addresses(RtcSettings(), [], may_be_here=False) == ["192.0.2.5"]
+    assert local_addresses(RtcSettings(), [], may_be_here=True) == ["192.0.2.5", "127.0.0.1"]
     both = [LOOPBACK, RemoteCandidate("f", 1, "::1", 5000, "host")]
     assert local_addresses(RtcSettings(), both) == ["192.0.2.5", "127.0.0.1", "::1"]
 
@@ -104,6 +107,15 @@ async def test_ports_come_from_the_range() -> None:
     finally:
         for each in (one, two, three):
             await each.close()
+
+
+@pytest.mark.parametrize("url", ["stun", "http://host", "turn:", "stun:host?transport=udp"])
+async def test_a_wrong_ice_server_is_named(url: str) -> None:
+    recorder, caller = CallRecorder(), Caller()
+    transport = AiortcTransport(recorder, RtcSettings(ice_servers=(IceServer(url=url),)))
+    with pytest.raises(ConfigurationError, match=re.escape(repr(url))):
+        await transport.answer(await caller.offer())
+    await caller.close()
 
 
 async def test_no_port_leaves_no_call() -> None:

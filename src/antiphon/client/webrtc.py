@@ -61,7 +61,7 @@ class WebRtcTransport:
         fetch_ice_servers: bool = False,
         label: str = "oai-events",
         connect_timeout_s: float = 10.0,
-        media_timeout_s: float = 15.0,
+        media_timeout_s: float = 10.0,
         hang_up_timeout_s: float = 2.0,
         http_transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
@@ -139,6 +139,7 @@ class WebRtcTransport:
             if line is not None:
                 await line.close()
             await self._hang_up()
+            self._call_id = None
             raise
         self._line, self.failed_at = line, None
 
@@ -154,6 +155,7 @@ class WebRtcTransport:
             line,
             settings,
             label=self._label,
+            may_be_here=self._local,
             on_shaky=self._shaky,
             on_state=lambda state: self._stage(Stage.CONNECTION_STATE_CHANGED, state),
             on_gathering=self._gathering,

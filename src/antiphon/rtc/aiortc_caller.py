@@ -21,7 +21,8 @@ class AiortcCaller(AiortcPeer):
     """The caller. `offer`, `accept`, then `send_*` at will until `on_closed`; `close` in any state.
 
     Audio is sent from the start, silence while there is no speech: a server's voice detection hears pauses only in
-    what arrives. label: of the data channel. on_gathering: told "gathering", then "complete" or "timeout".
+    what arrives. label: of the data channel. may_be_here: whether the peer may be on this
+    machine, so that loopback is offered too. on_gathering: told "gathering", then "complete" or "timeout".
     """
 
     def __init__(
@@ -30,11 +31,13 @@ class AiortcCaller(AiortcPeer):
         settings: RtcSettings | None = None,
         *,
         label: str = DEFAULT_LABEL,
+        may_be_here: bool = True,
         on_state: Callable[[str], None] | None = None,
         on_gathering: Callable[[str], None] | None = None,
     ) -> None:
         super().__init__(handler, settings, on_state=on_state)
         self._label = label
+        self._may_be_here = may_be_here
         self._on_gathering = on_gathering or (lambda _state: None)
 
     @property
@@ -50,7 +53,8 @@ class AiortcCaller(AiortcPeer):
         if self._state is not State.NEW:
             raise LocalProtocolError(f"a transport makes one offer, once; this one is {self._state.value}")
         self._on_gathering("gathering")
-        connection = await self._gather(local_addresses(self._settings, ()), controlling=True)
+        addresses = local_addresses(self._settings, (), may_be_here=self._may_be_here)
+        connection = await self._gather(addresses, controlling=True)
         if self._was_closed:
             await self._abandon()
             raise LocalProtocolError("the transport was closed while it made its offer")

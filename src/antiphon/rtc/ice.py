@@ -29,6 +29,7 @@ from aioice.stun import RETRY_RTO, TransactionError
 from aiortc import RTCIceGatherer, RTCIceServer
 from aiortc.rtcicetransport import connection_kwargs
 
+from antiphon.errors import ConfigurationError
 from antiphon.rtc.life import Life, SignsOfLife
 from antiphon.rtc.local_side import LocalCandidate
 from antiphon.rtc.sdp import RemoteCandidate
@@ -42,12 +43,14 @@ _CHECK_PERIOD: Final = 0.02  # RFC 8445 section 14.2's Ta, as aioice paces its c
 _RECEIVE_BUFFER: Final = 256 * 1024
 
 
-def local_addresses(settings: RtcSettings, candidates: Iterable[RemoteCandidate]) -> list[str]:
+def local_addresses(
+    settings: RtcSettings, candidates: Iterable[RemoteCandidate], *, may_be_here: bool | None = None
+) -> list[str]:
     """The addresses to bind for a peer with the given candidates, the likeliest first.
 
     All global and private ones of this machine; link-local ones never. Loopback is added when the machine has no other,
-    when the peer has offered one itself, and when it has offered no address at all (a browser that hides its addresses
-    may well run on this machine, which may well be offline).
+    when the peer has offered one itself, and when it may be on this machine; None: it may when it has offered no
+    address at all (a browser that hides its addresses may well run here, on a machine that may well be offline).
     """
     if settings.bind_addresses is not None:
         return list(settings.bind_addresses)
@@ -56,7 +59,11 @@ def local_addresses(settings: RtcSettings, candidates: Iterable[RemoteCandidate]
     usable = [a for a in dict.fromkeys(found) if not (a.is_loopback or a.is_link_local or a.is_unspecified)]
     usable.sort(key=lambda a: a.version)
     addresses = [str(address) for address in usable[:MAX_ADDRESSES]]
-    if not addresses or not remote or any(candidate.is_loopback for candidate in remote):
+    if (
+        not addresses
+        or (not remote if may_be_here is None else may_be_here)
+        or any(candidate.is_loopback for candidate in remote)
+    ):
         addresses.append("127.0.0.1")
         if any(c.is_loopback and ":" in c.address for c in remote):
             addresses.append("::1")
@@ -102,11 +109,7 @@ class CallConnection(Connection):
         on_life: Callable[[Life], None],
         controlling: bool = False,
     ) -> None:
-        servers = [
-            RTCIceServer(urls=server.url, username=server.username, credential=server.credential)
-            for server in settings.ice_servers
-        ]
-        super().__init__(ice_controlling=controlling, **connection_kwargs(servers))
+        super().__init__(ice_controlling=controlling, **_servers(settings))
         self._settings = settings
         self._addresses = addresses
         self._on_media = on_media
@@ -336,6 +339,21 @@ class CallConnection(Connection):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _servers(settings: RtcSettings) -> dict[str, Any]:
+    """The settings' ICE servers as aioice takes them: one STUN and one TURN server, the first of each."""
+    servers = []
+    for server in settings.ice_servers:
+        one = RTCIceServer(urls=server.url, username=server.username, credential=server.credential)
+        try:
+            connection_kwargs([one])
+        except ValueError:
+            raise ConfigurationError(
+                f"{server.url!r} is no ICE server: it is stun:host:port, turn:host:port?transport=udp or turns:…"
+            ) from None
+        servers.append(one)
+    return connection_kwargs(servers)
 
 
 class CallGatherer(RTCIceGatherer):

@@ -36,13 +36,15 @@ def open_caller(
     settings: RtcSettings | None = None,
     *,
     label: str = "oai-events",
+    may_be_here: bool = True,
     on_shaky: Callable[[bool], None] | None = None,
     on_state: Callable[[str], None] | None = None,
     on_gathering: Callable[[str], None] | None = None,
 ) -> CallerTransport:
     """A new transport for one call that we make. Raises TransportUnavailable without the [rtc] extra.
 
-    label: of the data channel that we open. on_shaky: told True when nothing has come from the peer for
+    label: of the data channel that we open. may_be_here: whether the peer may be on this machine, so that loopback is
+    offered too. on_shaky: told True when nothing has come from the peer for
     `shaky_after_s`, False when it is back; only a silence of `silence_timeout_s` ends the call. on_state: told of the
     connection's states in a browser's words. on_gathering: told "gathering", then "complete" or "timeout".
     """
@@ -60,7 +62,9 @@ def open_caller(
         if on_state is not None:
             on_state(state)
 
-    return AiortcCaller(handler, settings, label=label, on_state=told, on_gathering=on_gathering)
+    return AiortcCaller(
+        handler, settings, label=label, may_be_here=may_be_here, on_state=told, on_gathering=on_gathering
+    )
 
 
 def _transport_class() -> Callable[[CallHandler, RtcSettings | None], CallTransport]:

@@ -199,14 +199,14 @@ class AiortcPeer:
         self._state = State.DESCRIBING
         self._loop = asyncio.get_running_loop()
         self._ending = self._loop.create_future()
-        connection = self._connection = CallConnection(
-            self._settings,
-            addresses=addresses,
-            on_media=self._on_media,
-            on_life=self._on_life,
-            controlling=controlling,
-        )
         try:
+            connection = self._connection = CallConnection(
+                self._settings,
+                addresses=addresses,
+                on_media=self._on_media,
+                on_life=self._on_life,
+                controlling=controlling,
+            )
             gatherer = CallGatherer(connection)
             self._ice = RTCIceTransport(gatherer)
             await gatherer.gather()

@@ -29,7 +29,8 @@ class IceServer:
 class RtcSettings:
     """How peer connections are made. The defaults suit a server that its callers reach directly.
 
-    ice_servers: of our side; by default none, so that an answer waits for nobody.
+    ice_servers: of our side, of which the first STUN and the first TURN server are asked; by default none, so that
+        nothing waits for anybody.
     udp_ports: first and last UDP port to bind, both included; None for any free one.
     advertised_address: the address that callers reach us by when it is not one of our own (NAT, Docker); it is offered
         first, with the port bound here.
