@@ -14,10 +14,11 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final, Protocol, TypeVar, cast
 
-from antiphon.audio import PCM_RATE, Resampler
+from antiphon.audio import PCM_RATE
 from antiphon.client.audio.devices import OPEN_STREAMS, Device, Direction, load_sounddevice, portaudio_alone
 from antiphon.client.audio.echo import PIECE_BYTES, PIECE_MS, PIECE_SAMPLES
 from antiphon.client.audio.errors import DeviceError
+from antiphon.client.audio.rates import open_converter
 
 T = TypeVar("T")
 
@@ -147,12 +148,12 @@ def open_input(device: Device, captured: Captured, latency_ms: float) -> PortAud
     """Open and start a microphone. Blocks for up to some hundred ms: not for the event loop. Raises DeviceError."""
 
     def callback_of(stream: PortAudioStream) -> Callable[..., None]:
-        resampler = Resampler(stream.rate, PCM_RATE)
+        converter = open_converter(stream.rate, PCM_RATE)
         channels, waiting = stream.channels, bytearray()
 
         def callback(data: Any, _frames: int, _time: Any, status: Any) -> None:
             stream.called(status)
-            waiting.extend(resampler.feed(_first_channel(bytes(data), channels)))
+            waiting.extend(converter.feed(_first_channel(bytes(data), channels)))
             while len(waiting) >= PIECE_BYTES:
                 captured(bytes(waiting[:PIECE_BYTES]))
                 del waiting[:PIECE_BYTES]
@@ -166,7 +167,7 @@ def open_output(device: Device, wanted: Wanted, latency_ms: float) -> PortAudioS
     """Open and start a loudspeaker; otherwise as `open_input`."""
 
     def callback_of(stream: PortAudioStream) -> Callable[..., None]:
-        resampler = Resampler(PCM_RATE, stream.rate)
+        converter = open_converter(PCM_RATE, stream.rate)
         channels, ready = stream.channels, bytearray()
         taken = given = 0  # samples at 24 kHz, frames of the device
 
@@ -175,10 +176,10 @@ def open_output(device: Device, wanted: Wanted, latency_ms: float) -> PortAudioS
             latency = stream.sane_latency(times.outputBufferDacTime - times.currentTime)
             begins = stream.called(status) + latency
             while len(ready) < 2 * frames:
-                # What was taken beyond what was given is in the resampler or in `ready`, ahead of this piece.
+                # What was taken beyond what was given is in the converter or in `ready`, ahead of this piece.
                 pcm = wanted(begins + taken / PCM_RATE - given / stream.rate)
                 taken += PIECE_SAMPLES
-                ready.extend(resampler.feed(pcm))
+                ready.extend(converter.feed(pcm))
             data[:] = _all_channels(bytes(ready[: 2 * frames]), channels)
             del ready[: 2 * frames]
             given += frames
