@@ -47,7 +47,13 @@ async def make_answerer(options: ServeOptions, *, own_port: int) -> tuple[Answer
     if choice.name == "local":
         from antiphon.cli.engine import make_engine  # noqa: PLC0415 - heavy
 
-        engine, told = await make_engine(options, own_port=own_port)
+        try:
+            engine, told = await make_engine(options, own_port=own_port)
+        except ModuleNotFoundError as error:
+            raise ConfigurationError(
+                f"The embedded engine needs the Python package {error.name}: pip install 'antiphon[local]', or have "
+                "somebody else answer: --upstream openai, azure or url."
+            ) from error
         if agent is None:
             return engine, [*notes, *told]
         from antiphon.server.gateway_local import AgentAnswerer  # noqa: PLC0415 - heavy

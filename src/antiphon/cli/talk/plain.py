@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
@@ -196,8 +197,13 @@ async def _lines() -> AsyncIterator[str]:
 
 
 def _stdin_lines() -> Iterator[str]:
-    for line in sys.stdin.buffer:
-        yield line.decode("utf-8", errors="replace")
+    # Not through sys.stdin: a thread that waits in it holds its lock, and the interpreter cannot end then.
+    begun = b""
+    while data := os.read(0, 65_536):
+        *lines, begun = (begun + data).split(b"\n")
+        for line in lines:
+            yield line.decode("utf-8", errors="replace")
+    yield begun.decode("utf-8", errors="replace")
 
 
 def _recording(path: Path) -> SpokenTurn:
@@ -227,6 +233,8 @@ class _Page:
         self._open_item: str | None = None
         self._watch = TurnWatch()
         self._over = asyncio.Event()
+        self._left: BrokenPipeError | None = None
+        """Whoever read the output is gone (`| head`), and with them what there was to do."""
         self.failed = False
         self.answering = asyncio.Event()
         """A response to what was said has begun."""
@@ -241,13 +249,16 @@ class _Page:
         self.answering.clear()
         self.understood.clear()
         self._watch.begin()
-        self._over.clear()
+        if self._left is None:
+            self._over.clear()
 
     async def answered(self) -> None:
-        """Wait until the turn has been answered for good. Raises AnswerTimeoutError."""
+        """Wait until the turn has been answered for good. Raises AnswerTimeoutError, BrokenPipeError."""
         try:
             async with asyncio.timeout(ANSWER_S):
                 await self._over.wait()
+            if self._left is not None:
+                raise self._left
         except TimeoutError:
             owed = f"nobody has run {', '.join(self._watch.owed)}" if self._watch.owed else "the answer has no end"
             raise AnswerTimeoutError(f"After {ANSWER_S:g} s {owed}.") from None
@@ -320,5 +331,14 @@ class _Page:
             self._words("\n")
 
     def _write(self, text: str) -> None:
-        sys.stdout.write(text)
-        sys.stdout.flush()
+        if self._left is not None:
+            return
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except BrokenPipeError as gone:
+            # An event's handler writes, and what it raises ends nothing: whoever waits for the turn is told.
+            self._left = gone
+            self.answering.set()
+            self.understood.set()
+            self._over.set()
