@@ -1,4 +1,4 @@
-"""The example with OpenAI's stock client: what the README shows is the file, and the file holds a conversation."""
+"""The example with OpenAI's stock client: what the docs show is the file, and the file holds a conversation."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ def server() -> Iterator[str]:
             started.terminate()
 
 
-def test_readme_shows_the_example_as_it_is() -> None:
+def test_the_docs_show_the_example_as_it_is() -> None:
     _, _, code = EXAMPLE.read_text().partition('"""\n\n')
 
-    assert f"```python\n{code}```\n" in (ROOT / "README.md").read_text()
+    assert f"```python\n{code}```\n" in (ROOT / "docs" / "protocol-differences.md").read_text()
 
 
 def test_example_is_answered_in_words(server: str) -> None:
