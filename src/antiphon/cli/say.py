@@ -12,7 +12,16 @@ from antiphon.cli.targets import TargetOptions, target_of, target_options
 from antiphon.errors import ConfigurationError
 
 MOST_CHARACTERS = 20_000
-_TARGET = ("token", "model", "api_key", "azure_endpoint", "azure_deployment", "azure_key", "azure_api_version")
+_TARGET = (
+    "token",
+    "model",
+    "api_key",
+    "upstream_url",
+    "azure_endpoint",
+    "azure_deployment",
+    "azure_key",
+    "azure_api_version",
+)
 
 
 @click.command(cls=ConfiguredCommand, section="say")

@@ -24,6 +24,7 @@ DEFAULT_URL = "http://127.0.0.1:3000"
 """Where `antiphon serve` listens unless it is told otherwise."""
 
 NAMES = ("openai", "azure")
+_OPENAI = "api.openai.com"
 _SCHEMES = ("http", "https", "ws", "wss")
 _AZURE_HOSTS = (".openai.azure.com", ".cognitiveservices.azure.com", ".services.ai.azure.com")
 
@@ -38,6 +39,7 @@ class TargetOptions:
     token: str | None = field(default=None, repr=False)
     model: str | None = None
     api_key: str | None = field(default=None, repr=False)
+    upstream_url: str | None = None
     azure_endpoint: str | None = None
     azure_deployment: str | None = None
     azure_key: str | None = field(default=None, repr=False)
@@ -70,11 +72,10 @@ class Target:
 def target_of(options: TargetOptions) -> Target:
     """Who is meant. Raises ConfigurationError, which says how it is meant to be written."""
     name = (options.url or DEFAULT_URL).strip()
-    if name.lower() == "openai" or _host(name) == "api.openai.com":
+    if name.lower() == "openai" or _host(name) == _OPENAI:
         if not options.api_key:
             raise ConfigurationError("Calling OpenAI needs a key: set OPENAI_API_KEY.")
-        url = "https://api.openai.com/v1" if name.lower() == "openai" else name
-        return Target(kind="openai", url=url, shown="OpenAI", model=options.model, key=options.api_key)
+        return _openai(options, None if name.lower() == "openai" else name)
     if name.lower() == "azure" or _host(name).endswith(_AZURE_HOSTS):
         return _azure(options, None if name.lower() == "azure" else name)
     url, token = _address(name)
@@ -87,6 +88,21 @@ def target_of(options: TargetOptions) -> Target:
         named=options.url is not None,
         model=options.model,
         key=token or options.token,
+    )
+
+
+def _openai(options: TargetOptions, url: str | None) -> Target:
+    """OpenAI's own address, or the one that is set instead of it (OPENAI_BASE_URL), to which the key belongs then."""
+    instead = options.upstream_url if url is None else None
+    if instead is not None:
+        _address(instead)
+    shown = "OpenAI" if instead is None or _host(instead) == _OPENAI else urlsplit(instead).netloc.rpartition("@")[2]
+    return Target(
+        kind="openai",
+        url=url or instead or f"https://{_OPENAI}/v1",
+        shown=shown,
+        model=options.model,
+        key=options.api_key,
     )
 
 
@@ -230,6 +246,13 @@ _OPTIONS = [
         metavar="KEY",
         show_envvar=True,
         help="OpenAI's key, for OpenAI alone. Better set in the environment, where other users cannot see it.",
+    ),
+    click.option(
+        "--upstream-url",
+        envvar=["ANTIPHON_UPSTREAM_URL", "OPENAI_BASE_URL"],
+        metavar="URL",
+        show_envvar=True,
+        help="What answers to the name openai, instead of OpenAI itself.",
     ),
     click.option(
         "--azure-endpoint", envvar="AZURE_OPENAI_ENDPOINT", metavar="URL", show_envvar=True, help="Azure's resource."

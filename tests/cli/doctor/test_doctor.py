@@ -27,11 +27,14 @@ from antiphon.cli.targets import Target, TargetOptions, target_of
 from antiphon.engine import Engine, Stages
 from antiphon.engine.llm.embedded import open_model
 from antiphon.engine.stages import StageOptions
+from antiphon.rtc.probing import allocate_turn
+from antiphon.rtc.settings import IceServer
 from antiphon.server import ServerSettings
 from antiphon_process import antiphon
 from engine_bench import Detector, Recognizer, Voice
 from fakes.hosted import KEY, hosted_fake
 from live_server import LiveServer, live_app, live_server
+from turn_relay import PASSWORD, USER, turn_relay
 
 WRONG_KEY = "sk-proj-0000000000000000000000000000000000000000"
 
@@ -254,6 +257,18 @@ async def test_turn_that_cannot_be_used_is_told() -> None:
     (dead,) = await check_turn([f"turn:127.0.0.1:{free_port()}?transport=tcp"], "secret")
     assert dead.status is Status.FAIL
     assert "cannot be reached" in dead.message
+
+
+async def test_a_turn_server_that_relays_and_one_with_another_secret() -> None:
+    async with turn_relay("127.0.0.1") as relay:
+        url = f"turn:127.0.0.1:{relay.port}"
+        reached = await allocate_turn(IceServer(url=url, username=USER, credential=PASSWORD))
+        assert reached.address.startswith("127.0.0.1:")
+        assert not relay.allocations, "what was allocated is given back"
+        (refused,) = await check_turn([url], "another-secret")
+    assert refused.status is Status.FAIL
+    assert "401" in refused.message
+    assert "--turn-secret" in refused.advice
 
 
 async def test_without_ice_servers_both_checks_are_left_out() -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import signal
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from antiphon.audio.wav import read_wav
-from antiphon_process import antiphon
+from antiphon.errors import ConfigurationError
+from antiphon_process import SECONDS, antiphon, clean_environment
 from antiphon_server import antiphon_server
+from fakes.hosted import KEY, hosted_fake
 from speech_samples import say, write_wav
 
 AGENT = """
@@ -116,6 +121,43 @@ async def test_settings_come_from_antiphon_toml_beside_those_of_serve(server: st
     assert "Did you mean 'talk_url'?" in ended.err
 
 
+# ── OpenAI and Azure, as strict as they are ───────────────────────────────────────────────────────────────────────────
+
+
+async def test_openai_by_name_with_the_key_of_the_environment(tmp_path: Path) -> None:
+    async with hosted_fake() as fake:
+        env = {"OPENAI_API_KEY": KEY, "OPENAI_BASE_URL": fake.base_url}
+        ended = await antiphon("talk", "openai", env=env, stdin="hello\n", folder=tmp_path)
+        assert ended.code == 0, ended.err
+        assert ended.out.startswith("Hello.")
+        wrong = {**env, "OPENAI_API_KEY": "sk-proj-" + "0" * 40}
+        ended = await antiphon("talk", "openai", env=wrong, stdin="hello\n", folder=tmp_path)
+    assert (ended.code, ended.out) == (1, "")
+    assert "does not accept the key" in ended.err
+    assert "OPENAI_API_KEY" in ended.err
+    assert "0000" not in ended.err
+
+
+async def test_azure_by_name_with_its_usual_variables(tmp_path: Path) -> None:
+    async with hosted_fake(azure=True) as fake:
+        env = {
+            "AZURE_OPENAI_ENDPOINT": fake.base_url,
+            "AZURE_OPENAI_DEPLOYMENT": "voice",
+            "AZURE_OPENAI_API_KEY": KEY,
+        }
+        ended = await antiphon("talk", "azure", env=env, stdin="hello\n", folder=tmp_path)
+    assert ended.code == 0, ended.err
+    assert ended.out.startswith("Hello.")
+
+
+async def test_openais_key_is_not_sent_to_another_server(tmp_path: Path) -> None:
+    async with hosted_fake() as fake:
+        ended = await antiphon("talk", fake.base_url, env={"OPENAI_API_KEY": KEY}, stdin="hello\n", folder=tmp_path)
+        assert ended.code == 1
+        assert fake.seen
+        assert all(KEY not in str(headers) for _, _, headers in fake.seen)
+
+
 # ── what is wrong ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -154,7 +196,6 @@ def test_what_is_wrong_is_one_plain_sentence(
     from click.testing import CliRunner
 
     from antiphon.cli import main
-    from antiphon_process import clean_environment
 
     (tmp_path / "noise.wav").write_bytes(b"RIFFnonsense")
     lines = ['{"antiphon_trace": 1}', '{"t": 1}', '{"t": 2, "dir": "note", "decision": "trace_ended"}']
@@ -178,6 +219,35 @@ async def test_a_wrong_token_says_where_to_get_the_right_one(tmp_path: Path) -> 
         assert "another-token-0000" not in ended.err
         ended = await antiphon("talk", f"{url}/?token=a-token-of-our-own-1", stdin="hello", folder=tmp_path)
         assert ended.code == 0, ended.err
+
+
+async def test_an_interrupt_is_told_to_the_shell(server: str, tmp_path: Path) -> None:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "antiphon", "talk", server, "--text"),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env=clean_environment(),
+        cwd=tmp_path,
+    )
+    assert process.stderr is not None
+    async with asyncio.timeout(SECONDS):
+        assert b"Connected to" in await process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = await process.communicate()
+    assert process.returncode == 130
+    assert b"Traceback" not in err
+
+
+def test_without_textual_it_says_how_to_install_it_and_what_works_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    from antiphon.cli.talk import start
+    from antiphon.cli.targets import TargetOptions
+
+    monkeypatch.setattr(start.importlib.util, "find_spec", lambda _name: None)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    with pytest.raises(ConfigurationError, match=r"antiphon\[talk\].*antiphon talk --text"):
+        start.start(start.TalkOptions(target=TargetOptions()))
 
 
 async def test_the_embedded_voice_needs_no_server(tmp_path: Path) -> None:

@@ -102,6 +102,7 @@ def whom(options: DoctorOptions, serve: ServeOptions) -> tuple[Target, Finding]:
         token=serve.token,
         model=serve.model,
         api_key=serve.api_key,
+        upstream_url=serve.upstream_url,
         azure_endpoint=serve.azure_endpoint,
         azure_deployment=serve.azure_deployment,
         azure_key=serve.azure_key,
@@ -115,8 +116,6 @@ def whom(options: DoctorOptions, serve: ServeOptions) -> tuple[Target, Finding]:
             # The key of OPENAI_BASE_URL's owner, which is what `antiphon serve` sends there.
             wanted = replace(wanted, url=serve.upstream_url, token=serve.api_key)
     target = target_of(wanted)
-    if options.target is None and serve.upstream_url and target.kind == "openai":
-        target = replace(target, url=serve.upstream_url, shown=urlsplit(serve.upstream_url).netloc.rpartition("@")[2])
     return target, _key(target)
 
 

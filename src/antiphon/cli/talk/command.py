@@ -10,7 +10,17 @@ import click
 from antiphon.cli.configured import ConfiguredCommand
 from antiphon.cli.targets import TargetOptions, target_options
 
-_TARGET = ("url", "token", "model", "api_key", "azure_endpoint", "azure_deployment", "azure_key", "azure_api_version")
+_TARGET = (
+    "url",
+    "token",
+    "model",
+    "api_key",
+    "upstream_url",
+    "azure_endpoint",
+    "azure_deployment",
+    "azure_key",
+    "azure_api_version",
+)
 
 
 @click.command(cls=ConfiguredCommand, section="talk")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib.util
+import itertools
 import logging
 import sys
 from collections.abc import Callable
@@ -103,11 +104,15 @@ def trace_maker(options: TalkOptions, target: Target) -> Callable[[], TraceWrite
     """What makes the file that a call is written down in; None when none is wanted."""
     if options.trace is None:
         return None
-    path, transport = Path(options.trace), options.transport or ("websocket" if options.is_plain else "auto")
+    numbers = itertools.count(1)
+    first, transport = Path(options.trace), options.transport or ("websocket" if options.is_plain else "auto")
 
     def make() -> TraceWriter:
         from antiphon.client.trace import TraceWriter  # noqa: PLC0415 - heavy
 
+        # Calling again must not write over the call before.
+        number = next(numbers)
+        path = first if number == 1 else first.with_stem(f"{first.stem}-{number}")
         secrets = [target.key] if target.key else []
         try:
             return TraceWriter(path, target=target.shown, transport=transport, secrets=secrets)
