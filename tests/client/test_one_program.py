@@ -19,7 +19,7 @@ pytest.importorskip("espeakng_loader", reason="the embedded engine is not instal
 from PIL import Image
 
 from antiphon import Agent, RealtimeClient, tool
-from antiphon.client import ConnectionState, Fault, Severity, Subscription
+from antiphon.client import ConnectionState, Fault, Severity, Stage, Subscription
 from antiphon.client.audio import IterSource, NullSink
 from antiphon.engine import build_engine
 from antiphon.protocol import InputTranscription
@@ -73,6 +73,7 @@ async def to_azure() -> AsyncIterator[Make]:
         yield lambda **more: RealtimeClient.azure(endpoint, deployment="mine", api_key=KEY, **more)
 
 
+ONLY_WEBRTC = {Stage.ICE_GATHERING_COMPLETE, Stage.TRANSCEIVER_SET, Stage.CONNECTION_STATE_CHANGED}
 LONG = "This is a rather long answer, which goes on and on, so that nobody will listen to it to its very end."
 
 
@@ -98,8 +99,14 @@ async def the_program(make: Make, question: bytes) -> list[Any]:
     seen: list[Any] = []
     faults: list[Fault] = []
     states: list[ConnectionState] = []
-    speaker = NullSink()
-    client = make(agent=AGENT, speaker=speaker, on_state=states.append, on_fault=faults.append)
+    stages: set[Stage] = set()
+    client = make(
+        agent=AGENT,
+        speaker=NullSink(),
+        on_state=states.append,
+        on_fault=faults.append,
+        on_stage=lambda stage, _data: stages.add(stage),
+    )
     client.on("*", seen.append)
     async with asyncio.timeout(80), client as call:
         await call.switch_mode("text")
@@ -124,6 +131,7 @@ async def the_program(make: Make, question: bytes) -> list[Any]:
         assert call_id is None or call_id.startswith("rtc_")
     assert states == [ConnectionState.CONNECTING, ConnectionState.CONNECTED, ConnectionState.DISCONNECTED]
     assert [fault for fault in faults if fault.severity is not Severity.INFO] == []
+    assert (stages >= ONLY_WEBRTC) == (call_id is not None)
     kinds = [event.type for event in seen]
     assert kinds.count("tool.call_done") == kinds.count("tool.output") == 1
     assert kinds.count("assistant.completed") == kinds.count("assistant.response_started") >= 4

@@ -70,9 +70,9 @@ class RealtimeClient(Listening, Reading):
     is heard. Both are the call's, which closes them; both can come later, and for another call they come anew.
 
     What for. agent: its session is set up and its tools are run here; without one, function calls are the app's.
-    session: more settings; the agent's win. setup: "always" sends them, "if_different" only when the server's session
-    is another, "never". greeting: words to begin with; greeting_instructions: how to begin, besides the session's own
-    instructions. user, state: what the agent's tools and instructions see.
+    session: more settings; the agent's win. setup: "always" sends them (over WebRTC with the offer), "if_different"
+    only when the server's session is another, "never". greeting: words to begin with; greeting_instructions: how to
+    begin, besides the session's own instructions. user, state: what the agent's tools and instructions see.
 
     Who is told. on_event: of every server event, at once and before any reader. incoming, outgoing: middleware, which
     may change and stop events. on_state, on_stage, on_fault: see `lifecycle`. on_reconnecting: the connection was lost,
@@ -373,7 +373,9 @@ class RealtimeClient(Listening, Reading):
         if self._wanted is None or self._setup == "never":
             return
         expected, applies = self.expected_session or self._wanted, call.view.session
-        if self._setup == "if_different" and applies is not None and not differences(expected, applies):
+        # An offer has taken the session with it; Azure answers no update of a caller's then (`protocol.md` B.2).
+        asked = self._setup == "if_different" or self._seat.media is not None
+        if asked and applies is not None and not differences(expected, applies):
             return
         try:
             await self.update(self._wanted)
