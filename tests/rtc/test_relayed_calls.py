@@ -10,7 +10,7 @@ import pytest
 
 from antiphon.rtc import IceServer, RtcSettings, open_caller
 from antiphon.rtc.aiortc_transport import AiortcTransport
-from call_recorder import CallRecorder, likeness, sweep
+from call_recorder import CallRecorder, arrived, sweep
 from network_namespaces import Host, Hosts, two_hosts
 from turn_relay import PASSWORD, USER, turn_relay
 
@@ -60,8 +60,8 @@ async def relayed_call(hosts: Hosts, answering: Answering) -> None:
         assert (stats.local_candidate, stats.remote_candidate) == ("relay", "host")
         assert relay.relayed > 100
         assert not relay.allocations, "the relay was not given back"
-    assert likeness(down, heard) > 0.9
-    assert likeness(up, bytes(answering.recorder.pcm)) > 0.9
+    assert arrived(down, heard) > 0.7
+    assert arrived(up, bytes(answering.recorder.pcm)) > 0.7
     assert answering.recorder.events.get_nowait() == "through the relay"
 
 
