@@ -11,12 +11,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from antiphon.audio.wav import read_wav
+from antiphon.engine import Engine, Stages
+from antiphon.engine.llm.embedded import open_model
+from antiphon.engine.stages import StageOptions
 from antiphon.errors import ConfigurationError
+from antiphon.server import ServerSettings
 from antiphon_process import SECONDS, antiphon, clean_environment
 from antiphon_server import antiphon_server
+from engine_bench import Detector, Recognizer, Voice
 from fakes.hosted import KEY, hosted_fake
+from live_server import live_server
 from speech_samples import say, write_wav
 
 AGENT = """
@@ -29,7 +36,6 @@ async def add(first: int, second: int) -> int:
 
 agent = Agent(name="adder", tools=[add])
 """
-PHOTO = Path(__file__).resolve().parents[3] / "docs" / "images" / "page-desktop.png"
 
 
 @pytest.fixture(scope="module")
@@ -93,16 +99,23 @@ async def test_over_webrtc_the_server_finds_the_turns_end_by_itself(server: str,
     assert ended.out.splitlines()[-1].startswith("Antiphon: ")
 
 
-async def test_a_picture_is_shown_with_the_first_line(server: str, tmp_path: Path) -> None:
-    ended = await antiphon("talk", server, "--photo", str(PHOTO), stdin="what is this picture", folder=tmp_path)
-    assert ended.code == 0, ended.err
-    assert "1280 by 800" in ended.out
+@pytest.fixture
+def photo(tmp_path: Path) -> str:
+    path = tmp_path / "red.png"
+    Image.new("RGB", (48, 32), "#c0392b").save(path)
+    return str(path)
 
 
-async def test_a_picture_alone_is_a_turn_too(server: str, tmp_path: Path) -> None:
-    ended = await antiphon("talk", server, "--photo", str(PHOTO), folder=tmp_path)
+async def test_a_picture_is_shown_with_the_first_line(server: str, photo: str, tmp_path: Path) -> None:
+    ended = await antiphon("talk", server, "--photo", photo, stdin="what is this picture", folder=tmp_path)
     assert ended.code == 0, ended.err
-    assert "1280 by 800" in ended.out
+    assert "48 by 32" in ended.out
+
+
+async def test_a_picture_alone_is_a_turn_too(server: str, photo: str, tmp_path: Path) -> None:
+    ended = await antiphon("talk", server, "--photo", photo, folder=tmp_path)
+    assert ended.code == 0, ended.err
+    assert "48 by 32" in ended.out
 
 
 async def test_the_servers_voice_says_what_it_is_told(server: str, tmp_path: Path) -> None:
@@ -212,7 +225,9 @@ def test_what_is_wrong_is_one_plain_sentence(
 
 
 async def test_a_wrong_token_says_where_to_get_the_right_one(tmp_path: Path) -> None:
-    with antiphon_server("--token", "a-token-of-our-own-1", folder=tmp_path) as url:
+    engine = Engine(Stages(Detector(), Recognizer(), open_model(StageOptions()), Voice(seconds=0.05)))  # type: ignore[arg-type]
+    async with live_server(engine, ServerSettings(access_token="a-token-of-our-own-1")) as server:
+        url = server.base_url
         ended = await antiphon("talk", url, "--token", "another-token-0000", stdin="hello", folder=tmp_path)
         assert ended.code == 1
         assert "--token" in ended.err

@@ -109,11 +109,16 @@ async def _speaker() -> Finding:
 
 
 async def check_engine(options: ServeOptions) -> list[Finding]:
-    """Load the engine that `antiphon serve` would load, and have it say a word."""
+    """Load the engine that `antiphon serve` would load."""
     try:
-        from antiphon.cli.engine import make_engine  # noqa: PLC0415 - heavy
+        return await _engine(options)
     except ImportError as error:
         return [fail("engine", f"The embedded engine needs the package {error.name}.", "pip install 'antiphon[local]'")]
+
+
+async def _engine(options: ServeOptions) -> list[Finding]:
+    from antiphon.cli.engine import make_engine  # noqa: PLC0415 - heavy
+
     began = time.monotonic()
     engine, _ = await make_engine(options, own_port=options.port)
     try:
