@@ -285,7 +285,7 @@ class RealtimeClient(Listening, Reading):
         try:
             await asyncio.shield(leaving)
         except asyncio.CancelledError:
-            if not self._seat.is_within:
+            if not self._seat.tasks.is_within:
                 # Nothing may be left behind: it takes no longer than the settings allow. But a handler or a tool that
                 # hangs up is itself cancelled by that, and cannot wait for it.
                 await asyncio.gather(leaving, return_exceptions=True)
@@ -293,7 +293,7 @@ class RealtimeClient(Listening, Reading):
 
     async def _open(self) -> None:
         seat = self._seat
-        seat.mark_within()
+        seat.tasks.mark_within()
         seat.lifecycle.enter(ConnectionState.CONNECTING)
         seat.lifecycle.done(Stage.PEER_CONNECTION_CREATING)
         transport = self._transport

@@ -6,11 +6,9 @@ It is the `Seat` of every call that the client makes, one after the other. Every
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import contextvars
 import logging
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from antiphon.agent import Notice
@@ -22,6 +20,7 @@ from antiphon.client.errors import ClientError, ClosedError
 from antiphon.client.lifecycle import ConnectionState, Fault, FaultStage, Lifecycle, Severity, Stage, fault_of
 from antiphon.client.middleware import STOP, Middleware, checked, passed
 from antiphon.client.ongoing import OngoingCall
+from antiphon.client.own_tasks import OwnTasks
 from antiphon.client.speaking import Speaking
 from antiphon.client.subscribing import Subscription
 from antiphon.client.transport import NORMAL_CLOSE, MediaTransport, Transport
@@ -59,10 +58,6 @@ _PLAYED = frozenset(
     }
 )
 _SHOWN = 200
-
-
-_WITHIN: contextvars.ContextVar[object] = contextvars.ContextVar("antiphon_client", default=None)
-"""Whose task this is: of which seat."""
 
 
 class ClientSeat:
@@ -105,7 +100,7 @@ class ClientSeat:
         self._on_notice = on_notice
         self._on_reconnecting = on_reconnecting
         self._on_reconnected = on_reconnected
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.tasks = OwnTasks()
         self._encoder: FormatEncoder | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._beating: asyncio.TimerHandle | None = None
@@ -113,7 +108,7 @@ class ClientSeat:
         self._sounded: str | None = None
         self._epoch_ms = 1000 * (time.time() - time.monotonic())
         if conversation is not None:
-            conversation.handlers.own = self._own
+            conversation.handlers.own = self.tasks.own
             conversation.handlers.failed = self._handler_failed
 
     # ── what goes by ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -374,7 +369,7 @@ class ClientSeat:
             self._beating.cancel()
             self._beating = None
 
-    # ── tasks ─────────────────────────────────────────────────────────────────────────────────────────────────────
+    # ── the end ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
     async def aclose(self) -> None:
         """The client hangs up: handlers that still run are cancelled and waited for, microphone and speaker closed."""
@@ -387,33 +382,7 @@ class ClientSeat:
         sink = self.speaking.use(None)
         if sink is not None:
             await sink.aclose()
-        current = asyncio.current_task()
-        tasks = [task for task in self._tasks if task is not current]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-    @property
-    def is_within(self) -> bool:
-        """Whether who asks runs in a task of this client: a handler, a tool, or what they have started."""
-        return _WITHIN.get() is self
-
-    def mark_within(self) -> None:
-        """The task that calls, and all that it starts from here on, are this client's."""
-        _WITHIN.set(self)
-
-    def _own(self, work: Awaitable[Any]) -> None:
-        context = contextvars.copy_context()
-        context.run(self.mark_within)
-        task = asyncio.get_running_loop().create_task(_awaited(work), name="client-handler", context=context)
-        self._tasks.add(task)
-        task.add_done_callback(self._done)
-
-    def _done(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        with contextlib.suppress(asyncio.CancelledError):
-            if (error := task.exception()) is not None:
-                logger.error("a handler failed", exc_info=error)
+        await self.tasks.aclose()
 
     def _handler_failed(self, failure: HandlerFailure) -> None:
         logger.error("a handler failed on %s", failure.event.type, exc_info=failure.error)
@@ -421,7 +390,3 @@ class ClientSeat:
     def _now(self) -> float:
         """Milliseconds on a steady clock that reads like unix time."""
         return self._epoch_ms + 1000 * time.monotonic()
-
-
-async def _awaited(work: Awaitable[Any]) -> None:
-    await work
