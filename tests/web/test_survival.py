@@ -35,6 +35,7 @@ NO_WAY = """() => {
     constructor(settings) { super({ ...settings, iceTransportPolicy: "relay" }); }
   };
 }"""
+SEEN_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
 HAVE_WAY = "() => { if (window.Native) window.RTCPeerConnection = Native; }"
 
 
@@ -70,6 +71,13 @@ async def test_a_lost_call_is_called_again_and_told_what_was_said(caller: Page, 
     assert answer["content"] == [{"type": "output_text", "text": "It is noon."}]
     assert note["role"] == "system"
     assert "response.create" not in server.call.kinds()  # it was answered
+    # The new session says that it has them, and goes on: nothing is in the chat twice.
+    for item, before in ((question, None), (answer, "u1"), (note, "a1")):
+        server.call.send({"type": "conversation.item.added", "previous_item_id": before, "item": item})
+    server.call.send(*heard("u2", note["id"]), said("u2", "And now?"))
+    await until(caller, "call.chat.messages.length > 2")
+    texts = await caller.evaluate("call.chat.messages.map((message) => message.text)")
+    assert texts == ["What is the time?", "It is noon.", "And now?"]
     states = await caller.evaluate("told.filter((e) => e.type === 'connection.changed').map((e) => e.state)")
     assert states == ["connecting", "connected", "reconnecting", "connected"]
 
@@ -131,6 +139,22 @@ async def test_a_short_trouble_passes_and_a_long_one_is_a_new_call(caller: Page,
     await told(caller, "connection.renewed")
     assert len(server.calls) == 2
     await caller.evaluate(HAVE_WAY)
+
+
+@pytest.mark.parametrize("event", ["window.dispatchEvent(new Event('online'))", SEEN_AGAIN], ids=["online", "seen"])
+async def test_a_network_that_is_back_and_a_page_that_is_seen_again_do_not_wait_for_the_next_attempt(
+    caller: Page, server: ScriptedServer, event: str
+) -> None:
+    await connected(caller, timing={"retry_ms": 60_000, "longest_retry_ms": 60_000})
+    server.is_healthy = False
+    server.refuse_with = (503, {"message": "Not yet."})
+    server.asked.clear()
+    await server.call.connection.close()
+    await server.asked.wait()
+    await caller.evaluate("new Promise((resolve) => setTimeout(resolve, 100))")
+    server.refuse_with = None
+    await caller.evaluate(f"{event}, 0")
+    await told(caller, "connection.renewed")
 
 
 async def test_leaving_while_it_calls_again_ends_it(caller: Page, server: ScriptedServer) -> None:
