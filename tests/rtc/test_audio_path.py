@@ -1,6 +1,7 @@
 """Both directions of one call's audio, without sockets: two paths joined by lists, and a clock of numbers."""
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import pytest
 from aiortc.rtp import RtcpByePacket, RtcpPacket, RtcpReceiverInfo, RtcpRrPacket, RtcpSrPacket
@@ -21,6 +22,7 @@ class End:
     sends: bool = True
     receives: bool = True
     ssrc: int = 0x1234
+    catches_up: bool = False
     packets: list[bytes] = field(default_factory=list)
     reports: list[bytes] = field(default_factory=list)
     pcm: bytearray = field(default_factory=bytearray)
@@ -42,6 +44,7 @@ class End:
             transmit_report=self.reports.append,
             on_audio=self.pcm.extend,
             on_played=self.played.append,
+            catches_up=self.catches_up,
         )
 
     def sent(self) -> list[RtpPacket]:
@@ -233,3 +236,42 @@ def test_copies_fill_the_gaps_better_than_guesses() -> None:
     with_copies, without = heard_with_every_tenth_missing(copies=True), heard_with_every_tenth_missing(copies=False)
     assert with_copies > 0.9
     assert with_copies > without
+
+
+def left_behind_by_a_stall(end: End, frames: int, skipped: int) -> int:
+    """Samples that wait a second after a stall of so many frames, with a microphone that goes on through all of it."""
+    block = tone(440, PERIOD)
+    for beat in range(10):
+        end.playout.push(block)
+        end.path.on_beat(beat * PERIOD, 1, 0)
+    stalled = frames + skipped
+    end.path.on_beat((9 + stalled) * PERIOD, frames, skipped)  # the timer comes first, and what was recorded after it
+    end.playout.push(block * stalled)
+    for beat in range(10 + stalled, 60 + stalled):
+        end.playout.push(block)
+        end.path.on_beat(beat * PERIOD, 1, 0)
+    return end.playout.pending_samples
+
+
+@pytest.mark.parametrize(("frames", "skipped"), [(3, 0), (5, 0), (5, 20), (5, 45)])
+def test_a_microphone_is_not_late_for_ever_after_this_process_stood_still(frames: int, skipped: int) -> None:
+    assert left_behind_by_a_stall(End(catches_up=True), frames, skipped) <= 480
+    assert left_behind_by_a_stall(End(), frames, skipped) == 480 * (frames + skipped)
+
+
+def test_catching_up_keeps_numbers_and_times_in_order_and_loses_nothing() -> None:
+    end = End(catches_up=True)
+    left_behind_by_a_stall(end, 5, 20)
+    sent = end.sent()
+    assert [(p.sequence - sent[0].sequence) & 0xFFFF for p in sent] == list(range(len(sent)))
+    times = [(p.timestamp - sent[0].timestamp) & 0xFFFFFFFF for p in sent]
+    assert all(later - earlier >= 960 for earlier, later in pairwise(times))
+    assert end.played[-1] >= 480 * (10 + 25 + 50 - 1)
+
+
+def test_what_is_given_ahead_of_time_is_not_hurried() -> None:
+    end = End(catches_up=True)
+    end.playout.push(tone(440, 10.0))
+    for beat in range(50):
+        end.path.on_beat(beat * PERIOD, 1, 0)
+    assert end.played[-1] == 480 * 50

@@ -25,6 +25,8 @@ class AiortcCaller(AiortcPeer):
     machine, so that loopback is offered too. on_gathering: told "gathering", then "complete" or "timeout".
     """
 
+    _has_microphone = True
+
     def __init__(
         self,
         handler: CallHandler,

@@ -12,7 +12,7 @@ from typing import Final
 
 from antiphon.audio.opus import Application, Decoder, Encoder, OpusError, packet_duration_ms
 from antiphon.rtc.jitter import CLOCK, JitterBuffer, JitterSettings, Lost, Packet, Piece
-from antiphon.rtc.playout import FRAME_BYTES, FRAME_MS, SAMPLE_RATE, Playout
+from antiphon.rtc.playout import FRAME_BYTES, FRAME_MS, FRAME_SAMPLES, SAMPLE_RATE, Playout
 from antiphon.rtc.reports import Reports
 from antiphon.rtc.rtp import RtpPacket, parse_rtp, write_rtp
 
@@ -26,6 +26,9 @@ _REPEAT_UNTIL: Final = 0.02
 _SMOOTHING: Final = 0.25
 _REPEATING_BITRATE: Final = 32_000
 _EXPECTED_LOSS: Final = 10
+
+_MOST_OWED: Final = 50
+_OWED_S: Final = 0.5
 
 
 class SpeechEncoder:
@@ -86,7 +89,8 @@ class AudioPath:
 
     transmit, transmit_report: take an RTP or RTCP packet, not yet protected. on_audio, on_played: as in CallHandler.
     payload_type: of what we send; taken_types: of what we take. sends: whether the peer wants to hear us; without,
-    speech is played out to nobody, so that `on_played` goes on.
+    speech is played out to nobody, so that `on_played` goes on. catches_up: after this process stood still, speech that
+    came late leaves faster than it is spoken; otherwise a microphone would be that late for the rest of the call.
     """
 
     def __init__(
@@ -105,6 +109,7 @@ class AudioPath:
         transmit_report: Callable[[bytes], None],
         on_audio: Callable[[bytes], None],
         on_played: Callable[[int], None],
+        catches_up: bool = False,
         jitter: JitterSettings | None = None,
     ) -> None:
         self._payload_type, self._taken_types, self._ssrc = payload_type, taken_types, ssrc
@@ -116,6 +121,9 @@ class AudioPath:
         self._sequence = random.getrandbits(15)  # below 2**15, so that it does not wrap within the first packets
         self._timestamp = random.getrandbits(32)
         self._talking = False
+        self._catches_up = catches_up
+        self._owed = 0
+        self._owed_until = 0.0
         self.packets_sent = self._octets = 0
         self.jitter: Final = JitterBuffer(jitter)
         self.reports: Final = Reports(ssrc, cname)
@@ -149,13 +157,16 @@ class AudioPath:
     def on_beat(self, now: float, frames: int, skipped: int) -> None:
         """Send so many frames; so many before them were skipped, their time has passed all the same."""
         self._timestamp = (self._timestamp + skipped * _TICKS) & 0xFFFFFFFF
-        played = False
-        for _ in range(frames):
+        empty = 0
+        more = self._owed_now(now)
+        for _ in range(frames + more):
             frame = self._playout.next_frame()
-            played = played or frame is not None
+            empty += frame is None
             if self._sends:
                 self._send(frame)
-        if played:
+        if self._catches_up and frames + skipped > 1:
+            self._owed, self._owed_until = min(empty + skipped, _MOST_OWED), now + _OWED_S
+        if empty < frames + more:
             self._on_played(self._playout.played)
         if self._receives:
             self._deliver(self.jitter.take(now))
@@ -185,6 +196,16 @@ class AudioPath:
         self._timestamp = (self._timestamp + _TICKS) & 0xFFFFFFFF
         self.packets_sent += 1
         self._octets += len(payload)
+
+    def _owed_now(self, now: float) -> int:
+        """Frames beyond this beat's own that leave with it: those that came late because this process stood still."""
+        if not self._owed or now > self._owed_until:
+            return 0
+        late = min(self._owed, self._playout.pending_samples // FRAME_SAMPLES - 1)
+        if late <= 0:
+            return 0
+        self._owed -= late
+        return late
 
     def _deliver(self, pieces: list[Piece]) -> None:
         if not pieces:

@@ -70,6 +70,9 @@ class AiortcPeer:
     _cancelled: ClassVar[str] = "the call was cancelled"
     """The reason given when the call's task is cancelled from outside."""
 
+    _has_microphone: ClassVar[bool] = False
+    """Whether what is sent is spoken right now, and not ahead of time."""
+
     def __init__(
         self,
         handler: CallHandler,
@@ -246,7 +249,8 @@ class AiortcPeer:
     async def _build(
         self, remote: RemoteSide, setup: Setup, *, taken_types: frozenset[int], label: str | None = None
     ) -> None:
-        """Make the layers above ICE. setup: our DTLS role. taken_types: RTP payload types that we take for Opus."""
+        """Make the layers above ICE. setup: our DTLS role. taken_types: RTP payload types that we take for Opus. label:
+        of the data channel that we open; None takes the peer's."""
         assert self._connection is not None
         for candidate in remote.candidates:
             await self._connection.add_remote_candidate(
@@ -290,6 +294,7 @@ class AiortcPeer:
             transmit_report=self._transmit_report,
             on_audio=self._handler.on_audio,
             on_played=self._handler.on_played,
+            catches_up=self._has_microphone,
         )
 
     def _start(self, remote: RemoteSide) -> None:
