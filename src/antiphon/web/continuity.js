@@ -20,7 +20,7 @@
 /** @type {Timing} */
 export const USUAL_TIMING = {
   answer_ms: 20_000,
-  path_ms: 8_000,
+  path_ms: 6_000,
   grace_ms: 5_000,
   confirm_ms: 5_000,
   gathering_ms: 150,
