@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -74,6 +75,44 @@ async def test_a_page_whose_origin_is_allowed_loads_the_module_and_calls(site: S
         assert await page.evaluate(CONNECT, [f"{voice}/antiphon.js", voice]) == "connected"
         assert answerer.last.link.kind == "webrtc"
         await page.close()
+
+
+WIDGET = """([module, src]) => {
+  document.body.innerHTML = `<antiphon-call src="${src}" text-only></antiphon-call>`;
+  const script = Object.assign(document.createElement("script"), { type: "module", src: module });
+  document.head.append(script);
+}"""
+
+CLICK_START = """async () => {
+  await customElements.whenDefined("antiphon-call");
+  const widget = document.querySelector("antiphon-call");
+  widget.start();
+}"""
+
+SAYS = """() => document.querySelector("antiphon-call").shadowRoot.textContent"""
+
+
+async def test_the_widget_calls_from_a_page_that_is_allowed_and_says_why_from_another(site: Site) -> None:
+    answerer = ScriptedAnswerer()
+    async with (
+        live_server(answerer, settings_for(site.origin)) as friendly,
+        live_server(ScriptedAnswerer(), settings_for()) as strict,
+    ):
+        voice = friendly.base_url.replace("127.0.0.1", "voice.example")
+        module = f"{voice}/antiphon.js"
+        page = await site.page()
+        await page.evaluate(WIDGET, [module, voice])
+        async with asyncio.timeout(15):
+            await page.evaluate(CLICK_START)
+            await answerer.called.wait()
+        other = await site.page()
+        await other.evaluate(WIDGET, [module, strict.base_url.replace("127.0.0.1", "voice.example")])
+        await other.evaluate(CLICK_START)
+        async with asyncio.timeout(15):
+            while "--allow-origin" not in await other.evaluate(SAYS):
+                await other.evaluate("new Promise(requestAnimationFrame)")
+        await page.close()
+        await other.close()
 
 
 async def test_a_page_of_another_origin_does_not_even_get_the_module(site: Site) -> None:

@@ -27,7 +27,9 @@ export async function fetchAbout(base) {
 /** @param {HTMLElement} list  a <dl> @param {About|null} about */
 export function drawAbout(list, about) {
   if (!about) {
-    list.replaceChildren(element("p", "about-failed", word("about_failed")));
+    const row = document.createElement("div");
+    row.append(element("dt", "", "–"), element("dd", "about-failed", word("about_failed")));
+    list.replaceChildren(row);
     return;
   }
   const rows = [];

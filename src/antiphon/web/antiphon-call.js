@@ -39,6 +39,7 @@ const WORDS = {
   too_many: ["Too many calls. Try again in a minute.", "Слишком много звонков. Попробуйте через минуту."],
   server_full: ["All lines are taken. Try again in a minute.", "Все линии заняты. Попробуйте через минуту."],
   server_gone: ["The server cannot be reached. Check your connection.", "Сервер недоступен. Проверьте соединение."],
+  origin_not_allowed: [`This server takes no calls from this site. Whoever runs it can allow that: --allow-origin ${globalThis.location?.origin}`, `Этот сервер не принимает звонки с этого сайта. Его владелец может разрешить: --allow-origin ${globalThis.location?.origin}`],
   microphone_refused: ["Your browser blocked the microphone. Allow it in the address bar. You can type meanwhile.", "Браузер не дал доступ к микрофону. Разрешите его в адресной строке. Писать можно уже сейчас."],
   microphone_missing: ["No microphone was found. You can type.", "Микрофон не найден. Можно писать."],
   microphone_busy: ["The microphone did not start. You can type.", "Микрофон не включился. Можно писать."],
