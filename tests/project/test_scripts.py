@@ -108,6 +108,13 @@ def test_first_start_installs_and_passes_the_options_on(checkout: Checkout) -> N
     assert not [word for word in call if "index" in word or "://" in word]
 
 
+def test_talking_takes_the_terminals_extra_too(checkout: Checkout) -> None:
+    started = checkout.run("talk", "openai")
+
+    assert started.stdout == "antiphon|talk|openai|"
+    assert checkout.pip_calls[0][-1] == ".[local,talk]"
+
+
 def test_second_start_installs_nothing_and_says_nothing(checkout: Checkout) -> None:
     checkout.run("serve")
     second = checkout.run("serve", "again")

@@ -55,7 +55,7 @@ def main() -> None:
     """Antiphon: the Realtime voice stack in Python."""
 
 
-@main.command(cls=ConfiguredCommand)
+@main.command(cls=ConfiguredCommand, short_help="Answer calls: a web page, and the Realtime API.")
 @click.argument("agent", required=False, metavar="[APP.PY:AGENT]")
 @upstream_options
 @click.option(
@@ -283,7 +283,15 @@ def _show_config(**_options: object) -> None:
     click.echo(f"\nCalls go to upstream '{choice.name}': {choice.why}.")
 
 
-main.add_command(ConfiguredCommand("config", params=serve.params, callback=_show_config, help=_show_config.__doc__))
+main.add_command(
+    ConfiguredCommand(
+        "config",
+        params=serve.params,
+        callback=_show_config,
+        help=_show_config.__doc__,
+        short_help="Show the settings that apply, and where from.",
+    )
+)
 main.add_command(doctor_command(serve))
 main.add_command(talk)
 main.add_command(say)

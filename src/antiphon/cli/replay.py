@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LONGEST = 100
 
 
-@click.command()
+@click.command(short_help="Show a call again that was written down.")
 @click.argument("trace", type=click.Path(exists=True, dir_okay=False), metavar="TRACE.jsonl")
 @click.option("--events", is_flag=True, help="Every event of the wire, one a line.")
 @click.option("--json", "as_json", is_flag=True, help="Friendly events with their time, one JSON object a line.")

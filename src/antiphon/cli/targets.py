@@ -159,6 +159,11 @@ def _hint(name: str) -> str:
     return f" Give one such as {DEFAULT_URL}, or the name openai or azure."
 
 
+def complete_target(_ctx: click.Context, _param: click.Parameter, begun: str) -> list[str]:
+    """What a shell offers where somebody to call is named."""
+    return [name for name in (*NAMES, DEFAULT_URL) if name.startswith(begun)]
+
+
 def transport_to(target: Target) -> Transport:
     """A WebSocket to it, not connected. Raises ConfigurationError."""
     if target.kind == "server":

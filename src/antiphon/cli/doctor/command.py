@@ -9,9 +9,10 @@ from collections.abc import Iterable
 import click
 
 from antiphon.cli.configured import ConfiguredCommand
+from antiphon.cli.targets import complete_target
 
 _OWN = [
-    click.Argument(["target"], required=False, metavar="[URL|openai|azure]"),
+    click.Argument(["target"], required=False, metavar="[URL|openai|azure]", shell_complete=complete_target),
     click.Option(
         ["--session", "session_file"],
         type=click.Path(exists=True, dir_okay=False),
@@ -26,7 +27,12 @@ _OWN = [
 def doctor_command(serve: click.Command) -> click.Command:
     """The command, which takes the options of `serve` too, unlisted."""
     return ConfiguredCommand(
-        "doctor", section="doctor", params=[*_OWN, *_hidden(serve.params)], callback=_run, help=_run.__doc__
+        "doctor",
+        section="doctor",
+        params=[*_OWN, *_hidden(serve.params)],
+        callback=_run,
+        help=_run.__doc__,
+        short_help="Look for what is wrong, and say what to do.",
     )
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 
 from antiphon.cli.configured import ConfiguredCommand
-from antiphon.cli.targets import TargetOptions, target_options
+from antiphon.cli.targets import TargetOptions, complete_target, target_options
 
 _TARGET = (
     "url",
@@ -23,8 +23,10 @@ _TARGET = (
 )
 
 
-@click.command(cls=ConfiguredCommand, section="talk")
-@click.argument("url", required=False, metavar="[URL|openai|azure]", envvar="ANTIPHON_URL")
+@click.command(cls=ConfiguredCommand, section="talk", short_help="Talk to a server, OpenAI or Azure.")
+@click.argument(
+    "url", required=False, metavar="[URL|openai|azure]", envvar="ANTIPHON_URL", shell_complete=complete_target
+)
 @click.option("--text", is_flag=True, help="Lines from standard input, each a turn; the answers' words to output.")
 @click.option(
     "--file",
