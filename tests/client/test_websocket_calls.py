@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,6 +31,7 @@ from antiphon.client import (
     realtime_url,
 )
 from antiphon.client.addresses import shown
+from antiphon.client.refusals import unreachable
 from antiphon.errors import ConfigurationError
 from antiphon.protocol import RealtimeSession
 
@@ -186,8 +188,15 @@ async def test_a_redirect_is_not_followed_for_it_would_carry_the_key() -> None:
 async def test_nobody_listening_and_nobody_answering_are_connect_errors() -> None:
     async with door() as server:
         url = server.url
-    with pytest.raises(ConnectError, match=r"Cannot connect to ws://127\.0\.0\.1"):
-        await RealtimeClient(url, settings=SETTINGS).__aenter__()
+    for transport in ("websocket", "webrtc"):
+        with pytest.raises(
+            ConnectError, match=r"Cannot connect to \w+://127\.0\.0\.1.*nobody listens there. Is the server run"
+        ):
+            await RealtimeClient(url, transport=transport, settings=SETTINGS).__aenter__()
+    wrapped = OSError("All attempts failed")
+    wrapped.__cause__ = socket.gaierror(-2, "Name or service not known")
+    wrong = str(unreachable("ws://nobody.example", wrapped, secrets=()))
+    assert wrong == "Cannot connect to ws://nobody.example: there is no such host. Is the address right?"
 
     async def mute(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await _reader.read()
@@ -199,6 +208,14 @@ async def test_nobody_listening_and_nobody_answering_are_connect_errors() -> Non
         with pytest.raises(ConnectError, match="No answer from"):
             settings = ClientSettings(connect_timeout_s=0.1)
             await RealtimeClient(f"ws://127.0.0.1:{port}", settings=settings).__aenter__()
+
+
+async def test_who_gives_no_key_where_one_is_asked_for_is_told_so() -> None:
+    async with door(refusals=(refusal(401, "invalid_api_key", "Missing bearer."), refusal(401))) as server:
+        with pytest.raises(UnauthorizedError, match=r"asks for a key, and none was given \(HTTP 401\): Missing bearer"):
+            await RealtimeClient(server.url, settings=SETTINGS).__aenter__()
+        with pytest.raises(UnauthorizedError, match="does not accept the key"):
+            await RealtimeClient(server.url, api_key=KEY, settings=SETTINGS).__aenter__()
 
 
 # ── the sideband ─────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping
 
 import msgspec
@@ -19,7 +20,9 @@ def refused(
     message, code = error_body(body)
     message = without_secrets(message, secrets)[:_LONGEST_SHOWN_REASON] or "it does not say why"
     if status in (401, 403):
-        return UnauthorizedError(f"{where} does not accept the key (HTTP {status}): {message}")
+        secrets = list(secrets)
+        how = "does not accept the key" if secrets else "asks for a key, and none was given"
+        return UnauthorizedError(f"{where} {how} (HTTP {status}): {message}")
     if code == "call_id_not_found":
         return CallNotFoundError(f"{where} knows no such call (HTTP {status}): {message}")
     return RefusedError(
@@ -28,6 +31,24 @@ def refused(
         code=code,
         retry_after_s=retry_after_s(headers.get("retry-after"), unix_now),
     )
+
+
+def unreachable(where: str, error: Exception, *, secrets: Iterable[str]) -> ConnectError:
+    """The error for a server that could not be asked. where: the address, as it may be shown."""
+    if _is(error, socket.gaierror):
+        return ConnectError(f"Cannot connect to {where}: there is no such host. Is the address right?")
+    if _is(error, ConnectionRefusedError):
+        return ConnectError(f"Cannot connect to {where}: nobody listens there. Is the server running?")
+    return ConnectError(f"Cannot connect to {where}: {without_secrets(str(error), secrets) or type(error).__name__}")
+
+
+def _is(error: BaseException | None, kind: type[BaseException]) -> bool:
+    """Whether this is what it is, or comes from: HTTP libraries wrap what the system says."""
+    while error is not None:
+        if isinstance(error, kind):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def error_body(body: bytes) -> tuple[str, str]:

@@ -21,7 +21,7 @@ from msgspec import UNSET
 
 from antiphon.client.addresses import beta_calls_url, calls_url, is_loopback, shown
 from antiphon.client.errors import ConnectError
-from antiphon.client.refusals import refused, without_secrets
+from antiphon.client.refusals import refused, unreachable
 from antiphon.protocol import RealtimeSession, SessionConfig, encode
 from antiphon.protocol.dialects import BETA_HEADER_VALUE
 
@@ -166,7 +166,7 @@ class Signalling:
         except (TimeoutError, httpx.TimeoutException):
             raise ConnectError(f"No answer from {where} in time.") from None
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, OSError) as error:
-            raise ConnectError(f"Cannot connect to {where}: {without_secrets(str(error), self._secrets)}") from None
+            raise unreachable(where, error, secrets=self._secrets) from None
         if not response.is_success:
             raise refused(
                 where,

@@ -7,20 +7,13 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus, InvalidURI
 from websockets.typing import Subprotocol
 
 from antiphon.client.addresses import is_loopback, realtime_url, shown
-from antiphon.client.attaching import retry_after_s
-from antiphon.client.errors import (
-    CallNotFoundError,
-    ClosedError,
-    ConnectError,
-    RefusedError,
-    UnauthorizedError,
-)
+from antiphon.client.errors import ClosedError, ConnectError
+from antiphon.client.refusals import refused, unreachable
 from antiphon.client.transport import ABNORMAL_CLOSE, NORMAL_CLOSE, close_reason
 
 MAX_FRAME_BYTES = 32 * 1024 * 1024
@@ -28,8 +21,6 @@ MAX_FRAME_BYTES = 32 * 1024 * 1024
 
 if TYPE_CHECKING:
     from antiphon.rtc import ConnectionStats
-
-_LONGEST_SHOWN_REASON = 300
 
 _wire_logger = logging.getLogger("antiphon.client.wire")
 """What the websockets library logs to. At debug level it would write down every request header, the key's too, so that
@@ -107,28 +98,15 @@ class WebSocketTransport:
                 **self._timeouts,
             )
         except InvalidStatus as refusal:
-            raise self._refused(where, refusal) from None
+            answer = refusal.response
+            body = bytes(answer.body or b"")
+            raise refused(
+                where, answer.status_code, answer.headers, body, secrets=self._secrets, unix_now=time.time()
+            ) from None
         except TimeoutError:
             raise ConnectError(f"No answer from {where} in time.") from None
         except (OSError, InvalidHandshake, InvalidURI) as error:
-            raise ConnectError(f"Cannot connect to {where}: {self._without_secrets(str(error))}") from None
-
-    def _refused(self, where: str, refusal: InvalidStatus) -> ConnectError:
-        status = refusal.response.status_code
-        message, code = _error_body(refusal.response.body)
-        message = self._without_secrets(message)[:_LONGEST_SHOWN_REASON] or "it does not say why"
-        if status in (401, 403):
-            return UnauthorizedError(f"{where} does not accept the key (HTTP {status}): {message}")
-        if code == "call_id_not_found":
-            return CallNotFoundError(f"{where} knows no such call (HTTP {status}): {message}")
-        later = retry_after_s(refusal.response.headers.get("Retry-After"), time.time())
-        refused = f"{where} refused the connection (HTTP {status}): {message}"
-        return RefusedError(refused, status=status, code=code, retry_after_s=later)
-
-    def _without_secrets(self, text: str) -> str:
-        for secret in self._secrets:
-            text = text.replace(secret, "…")
-        return text
+            raise unreachable(where, error, secrets=self._secrets) from None
 
     async def send(self, data: str) -> None:
         try:
@@ -167,12 +145,3 @@ def _closed(error: ConnectionClosed) -> ClosedError:
     if frame is None:
         return ClosedError(ABNORMAL_CLOSE, "the connection was cut")
     return ClosedError(frame.code, frame.reason)
-
-
-def _error_body(body: bytes | bytearray | None) -> tuple[str, str]:
-    """Message and code of an error in the Realtime API's shape; of any other body nothing is shown."""
-    try:
-        error = msgspec.json.decode(bytes(body or b"")).get("error")
-        return str(error.get("message") or ""), str(error.get("code") or "")
-    except (msgspec.DecodeError, UnicodeError, AttributeError, RecursionError):
-        return "", ""
