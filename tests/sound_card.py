@@ -8,6 +8,7 @@ million blocks a second.
 from __future__ import annotations
 
 import ctypes.util
+import importlib.util
 import os
 import shutil
 import signal
@@ -24,6 +25,8 @@ SYSTEM = "system"
 
 def missing() -> str | None:
     """Why there can be no sound card here, for a skip; None where there can."""
+    if importlib.util.find_spec("sounddevice") is None:
+        return "sounddevice is not installed: antiphon[audio] has it"
     if ctypes.util.find_library("portaudio") is None:
         return "PortAudio is not installed (Debian: libportaudio2)"
     absent = [name for name in PROGRAMS if shutil.which(name) is None]

@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import textwrap
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 
 import pytest
 
@@ -25,7 +25,6 @@ from antiphon.client.audio import (
     list_devices,
     open_devices,
 )
-from antiphon.client.audio.devices import load_sounddevice
 from speech_samples import noise, say
 
 np = pytest.importorskip("numpy")
@@ -33,20 +32,6 @@ if reason := sound_card.missing():
     pytest.skip(reason, allow_module_level=True)
 
 RATE = 24_000
-
-
-@pytest.fixture(scope="module")
-def card() -> Iterator[sound_card.SoundCard]:
-    """At 48 kHz, which is all that it can, as with most: so everything goes through the resamplers."""
-    with pytest.MonkeyPatch.context() as patch:
-        with sound_card.sound_card(48_000, loops=2) as card:
-            for name, value in card.environment.items():
-                patch.setenv(name, value)
-            list_devices(rescan=True)
-            yield card
-            # Before the card goes: PortAudio on JACK does not bear to end after its server.
-            load_sounddevice()._terminate()
-        load_sounddevice()._initialize()
 
 
 class Listening:
