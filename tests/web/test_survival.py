@@ -12,7 +12,7 @@ from playwright.async_api import Page
 
 from web.calling import connected, kinds_told, make_call, told, until
 from web.scripted_peer import ScriptedServer, ScriptedSocket
-from web.wire import answer_begins, answer_ends, heard, said
+from web.wire import answer_begins, answer_ends, delta, heard, said, sound_begins
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -89,6 +89,19 @@ async def test_what_has_no_answer_yet_is_asked_again(caller: Page, server: Scrip
     await server.call.connection.close()
     await told(caller, "connection.renewed")
     await server.call.expect("response.create")
+
+
+async def test_an_answer_that_was_cut_off_is_asked_for_again(caller: Page, server: ScriptedServer) -> None:
+    await connected(caller)
+    begun = [*SPOKEN, *answer_begins("r1", "a1", "u1"), delta("r1", "a1", "It is noon and"), sound_begins("r1")]
+    await items_seen(caller, server, begun)
+    await until(caller, "call.activity.phase === 'speaking'")
+    server.is_healthy = False
+    await server.call.connection.close()
+    await told(caller, "connection.renewed")
+    await server.call.expect("response.create")
+    message = await caller.evaluate("call.chat.messages.at(-1)")
+    assert (message["text"], message["status"], message["is_interrupted"]) == ("It is noon and", "cancelled", True)
 
 
 async def test_what_is_typed_meanwhile_is_said_exactly_once(caller: Page, server: ScriptedServer) -> None:

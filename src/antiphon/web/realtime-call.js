@@ -75,6 +75,7 @@ export class RealtimeCall {
   });
   /** @type {"voice"|"text"} */ #mode = "voice";
   #isSpeaking = false;
+  #isAnswerCutOff = false; // the line went while an answer was expected, made or heard
   /** @type {string|null} */ #response = null; // the newest one
   /** @type {string|null} */ #interrupted = null;
   #lastWanted = performance.now();
@@ -544,6 +545,7 @@ export class RealtimeCall {
     if (state === "connected") {
       this.#meter.start(() => this.stats(), () => this.#conversation.tick(now()) && this.#lookAtActivity());
     } else {
+      this.#isAnswerCutOff = state === "reconnecting" && (!this.#outbox.isIdle || this.#conversation.activity.phase === "thinking");
       this.#meter.stop();
       this.#session.lineGone();
       this.#isSpeaking = false;
@@ -576,7 +578,8 @@ export class RealtimeCall {
       entry.eventId = event.event_id;
       this.#send([event]);
     }
-    const isOwed = reason === "lost" && this.#conversation.record.isAnswerOwed;
+    const isOwed = reason === "lost" && this.#isAnswerCutOff;
+    this.#isAnswerCutOff = false;
     if (isOwed || waiting.some(({ respond, item }) => respond || item.type === "function_call_output")) this.#send(this.#outbox.respond());
     if (reason !== "first") this.#tell({ type: "connection.renewed", reason, replayed });
   }

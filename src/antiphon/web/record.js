@@ -39,12 +39,6 @@ export class ItemRecord {
     });
   }
 
-  /** Whether the caller said or a tool found something that has no answer yet. */
-  get isAnswerOwed() {
-    const last = this.items().at(-1);
-    return last !== undefined && (last.type === "function_call_output" || last.role === "user");
-  }
-
   /** @param {any} given  of the server */
   receive(given) {
     const event = mended(given, "");
