@@ -11,33 +11,45 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from antiphon.agent import Agent, CallContext, CallLimits, Tool, ToolContext, ToolError, tool
     from antiphon.client import (
+        STOP,
         ClientError,
         ClientSettings,
         ClosedError,
         ConnectError,
         ConnectionState,
+        Fault,
         RealtimeClient,
+        RejectedError,
         Target,
     )
+    from antiphon.conversation import CONSUME
     from antiphon.errors import AntiphonError
+    from antiphon.protocol import RealtimeSession
 
 __version__ = "0.1.0"
 
 _HOMES = {
     "antiphon.agent": ("Agent", "CallContext", "CallLimits", "Tool", "ToolContext", "ToolError", "tool"),
     "antiphon.client": (
+        "STOP",
         "ClientError",
         "ClientSettings",
         "ClosedError",
         "ConnectError",
         "ConnectionState",
+        "Fault",
         "RealtimeClient",
+        "RejectedError",
         "Target",
     ),
+    "antiphon.conversation": ("CONSUME",),
     "antiphon.errors": ("AntiphonError",),
+    "antiphon.protocol": ("RealtimeSession",),
 }
 
 __all__ = [
+    "CONSUME",
+    "STOP",
     "Agent",
     "AntiphonError",
     "CallContext",
@@ -47,7 +59,10 @@ __all__ = [
     "ClosedError",
     "ConnectError",
     "ConnectionState",
+    "Fault",
     "RealtimeClient",
+    "RealtimeSession",
+    "RejectedError",
     "Target",
     "Tool",
     "ToolContext",

@@ -83,6 +83,7 @@ def test_a_beta_server_is_told_so_and_a_key_shows_in_no_repr() -> None:
     ("wrong", "says"),
     [
         ({"transport": "carrier pigeon"}, "'websocket', 'webrtc' and 'auto'"),
+        ({"setup": "sometimes"}, "'always', 'if_different' and 'never'"),
         ({"transport": "webrtc", "call_id": "rtc_1"}, "joined over a WebSocket"),
         ({"url": azure(ENDPOINT, deployment="d", api_version=PREVIEW), "transport": "webrtc"}, "no WebRTC"),
         ({"url": "nowhere"}, "no address"),

@@ -31,6 +31,7 @@ from antiphon.client.transport import MediaTransport, MemoryTransport, Transport
 from antiphon.client.view import SessionView, text_of
 from antiphon.client.waiting import Event, SlowConsumer
 from antiphon.client.websocket import WebSocketTransport
+from antiphon.protocol.dialects import Dialect
 
 __all__ = [
     "OPENAI_URL",
@@ -43,6 +44,7 @@ __all__ = [
     "ClosedError",
     "ConnectError",
     "ConnectionState",
+    "Dialect",
     "Difference",
     "Event",
     "Fault",

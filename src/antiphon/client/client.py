@@ -45,6 +45,7 @@ from antiphon.client.targets import Target, azure
 from antiphon.client.trace import TraceWriter
 from antiphon.client.transport import NORMAL_CLOSE, Transport
 from antiphon.client.waiting import Event
+from antiphon.errors import ConfigurationError
 from antiphon.protocol import ClientEvent, RealtimeSession, SessionConfig
 
 if TYPE_CHECKING:
@@ -120,6 +121,8 @@ class RealtimeClient(Listening, Reading):
         approve: Approver | None = None,
         trace: TraceWriter | None = None,
     ) -> None:
+        if setup not in ("always", "if_different", "never"):
+            raise ConfigurationError(f"setup is {setup!r}; allowed are 'always', 'if_different' and 'never'")
         self._settings = settings or ClientSettings()
         agent, self._greeter = with_greeting(agent, greeting, greeting_instructions)
         self._agent = agent
