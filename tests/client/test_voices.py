@@ -167,7 +167,10 @@ async def test_of_two_answers_that_wait_the_one_that_is_heard_is_truncated() -> 
         await received(sink, 1000)
         sink.play(200)
         assert call.heard == ("item_a", 200)
+        interrupted: list[str] = []
+        call.on("assistant.interrupted", lambda event: interrupted.append(event.response_id))
         await barge_in(call, server)
+        assert interrupted == ["resp_1", "resp_2"]  # of the second not a word was heard
         [truncation] = await settled(call, server)
         assert (truncation["item_id"], truncation["audio_end_ms"]) == ("item_a", 200)
 

@@ -138,12 +138,16 @@ class ClientSeat:
             self._play(event)
         if self.conversation is not None:
             self.conversation.receive(event, self._now())
+            if self._beating is None and self.conversation.activity.is_waiting:
+                self._beat()
         if isinstance(event, ErrorEvent):
             self.lifecycle.fault(fault_of(event.error))
 
     def went(self, event: ClientEvent) -> None:
         if self.conversation is not None and not isinstance(event, InputAudioBufferAppend):
             self.conversation.sent(event, self._now())
+            if self._beating is None and self.conversation.activity.is_waiting:
+                self._beat()
 
     def not_sent(self, event: ClientEvent, why: str) -> None:
         if self.conversation is not None:
@@ -329,11 +333,14 @@ class ClientSeat:
         if call is None or self.media is not None:
             return False
         self._report_played()
-        heard = self.speaking.heard
+        heard, unheard = self.speaking.heard, self.speaking.waiting
         truncation = self.speaking.interrupt(call.view, call.view.active_responses)
         if self.conversation is not None and heard is not None:
             call.connection.note("flushed")
             self.conversation.flushed(self._now())
+            for item_id in unheard:
+                call.connection.note("flushed", item_id=item_id)
+                self.conversation.flushed(self._now(), item_id)
         if truncation is not None:
             call.put(truncation)
         return heard is not None
@@ -359,9 +366,12 @@ class ClientSeat:
     # ── time ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     def _beat(self) -> None:
-        """The conversation is told that time passes, for as long as the call lasts."""
-        if self.conversation is not None:
-            self.conversation.tick(self._now())
+        """The conversation is told that time passes, while that can change anything."""
+        self._beating = None
+        if self.conversation is None:
+            return
+        self.conversation.tick(self._now())
+        if self.conversation.activity.is_waiting:
             self._beating = asyncio.get_running_loop().call_later(TICK_EVERY_S, self._beat)
 
     def _rest(self) -> None:

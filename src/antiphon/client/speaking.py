@@ -158,6 +158,12 @@ class Speaking:
         current = self._ledger.current
         return None if current is None else (current.item_id, current.ms)
 
+    @property
+    def waiting(self) -> list[str]:
+        """The items of which not a sample has been heard yet, in the order in which they would be."""
+        self._look()
+        return [part.item_id for part in self._ledger.awaited if not part.samples]
+
     def heard_of(self, item_id: str, content_index: int = 0) -> int | None:
         """Milliseconds of an item that were heard; None for one that nobody listens to."""
         self._look()

@@ -337,7 +337,7 @@ def _replay_note(told: Conversation, entry: Entry, now_ms: float) -> None:
     elif entry.decision == "played":
         told.played(str(entry.data["item_id"]), float(entry.data["played_ms"]), now_ms)
     elif entry.decision == "flushed":
-        told.flushed(now_ms)
+        told.flushed(now_ms, entry.data.get("item_id"))
     elif entry.decision == "not_sent" and isinstance(item_id := entry.data.get("item_id"), str):
         item = Message(id=item_id, role="user", content=[])
         told.not_sent(ConversationItemCreate(item=item), str(entry.data.get("why", "")), now_ms)
