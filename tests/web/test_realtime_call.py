@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.async_api import Page
 
+from antiphon.client.trace import read_trace, replay
 from web.calling import connected, kinds_told, make_call, told, until
 from web.scripted_peer import ScriptedServer
 from web.wire import answer_begins, answer_ends, delta, heard, response_begins, said, sound_begins, sound_ends
@@ -309,12 +311,33 @@ async def test_the_line_is_measured(caller: Page, server: ScriptedServer) -> Non
     assert stats["local_candidate"] in ("host", "prflx")
 
 
-async def test_a_trace_can_be_taken_away(caller: Page, server: ScriptedServer) -> None:
+async def test_a_trace_can_be_taken_away_and_is_read_by_python(
+    caller: Page, server: ScriptedServer, tmp_path: Path
+) -> None:
     await connected(caller)
-    lines = (await caller.evaluate("String(call.trace)")).splitlines()
-    assert '"trace":"antiphon"' in lines[0]
-    assert any('"dir":"out"' in line and '"session.update"' in line for line in lines)
-    assert any('"dir":"in"' in line and '"session.created"' in line for line in lines)
+    picture = "data:image/jpeg;base64," + "A" * 400
+    await caller.evaluate("(image) => call.sendText('What is it? My key is ek_0123456789', { image })", picture)
+    call = server.call
+    created = await call.expect("conversation.item.create")
+    call.send({"type": "conversation.item.added", "previous_item_id": None, "item": created["item"]})
+    call.send(*answer_begins("r1", "a1", created["item"]["id"]), *answer_ends("r1", "a1", None, "A lamp."))
+    call.send(*heard("u2", "a1"), said("u2", "Thanks."))
+    await until(caller, "call.chat.messages.length === 3")
+    shown = await caller.evaluate(
+        "call.chat.messages.map(({ id, role, text, status, seq }) => [id, role, text, status, seq])"
+    )
+    await caller.evaluate("call.disconnect()")
+
+    file = tmp_path / "page.jsonl"
+    file.write_text(await caller.evaluate("String(call.trace)"))
+    assert "AAAA" not in file.read_text()
+    assert "ek_0123456789" not in file.read_text()
+    trace = read_trace(file)
+    assert (trace.header.transport, trace.header.target) == ("webrtc", f"{server.base_url}/v1/realtime/calls")
+    assert [entry.elided for entry in trace.entries if entry.elided] == [{"item.content.0.image_url": 300}] * 2
+    replayed = replay(trace).chat.messages
+    shown[0][2] = shown[0][2].replace("ek_0123456789", "…")
+    assert [[one.id, one.role, one.text, one.status, one.seq] for one in replayed] == shown
 
 
 async def test_a_turn_is_in_the_chat_its_steps_are_timed_and_its_tokens_counted(

@@ -20,6 +20,7 @@
  * @property {(problem: Problem) => void} onFallback  WebRTC finds no way; sound goes over the WebSocket from here on
  * @property {(event: any) => void} onEvent  of the line that carries the call
  * @property {(event: any) => void} onSent  what this object sends by itself
+ * @property {(dir: "in"|"out", event: any) => void} onSetUp  a past told to a new session, and its echo: of no interest to the call
  * @property {(stream: MediaStream) => void} onVoice
  * @property {(reason: Reason, replayed: number) => void} onTakeover  events can be sent; told before `onState`
  *
@@ -224,6 +225,7 @@ export class Connection {
     for (const item of items.length > 0 ? [...items, ...reanchored(items)] : []) {
       const event = { type: "conversation.item.create", event_id: newId("event"), item };
       this.#told.add(item.id).add(event.event_id);
+      this.#observer.onSetUp("out", event);
       if (bringing.line.send(event)) replayed += 1;
     }
     void before?.setMicrophone(null);
@@ -245,8 +247,8 @@ export class Connection {
     }
     if (event.type.startsWith("session.") && event.session?.expires_at) this.#planRollover(event.session.expires_at * 1000 - Date.now());
     if (event.type === "error" && event.error?.code === "session_expired") this.#isExpired = true;
-    if (this.#told.size > 0 && this.#isEcho(event)) return;
-    this.#observer.onEvent(event);
+    if (this.#told.size > 0 && this.#isEcho(event)) this.#observer.onSetUp("in", event);
+    else this.#observer.onEvent(event);
   }
 
   /** @param {any} event */

@@ -61,7 +61,7 @@ export class RealtimeCall {
   #outbox = new Outbox();
   #tools;
   /** @type {Middleware[]} */ #middleware = [];
-  #trace = new Trace();
+  #trace;
   #meter = new CallMeter();
   /** @type {AskedSession} */ #session;
   #unsent = new UnsentMessages();
@@ -98,11 +98,13 @@ export class RealtimeCall {
       return this.#send([event]) ? event.event_id : null;
     }, this.#timing.confirm_ms);
     const { token } = options;
+    const addresses = addressesOf(options.url ?? new URL(".", import.meta.url), options.model ?? null);
+    this.#trace = new Trace(addresses.calls);
     this.#connection = new Connection(
       {
         transport: options.transport ?? "auto",
         line: {
-          addresses: addressesOf(options.url ?? new URL(".", import.meta.url), options.model ?? null),
+          addresses,
           token: async () => {
             try {
               return (await token?.()) ?? null;
@@ -124,6 +126,7 @@ export class RealtimeCall {
         onFallback: (problem) => this.#tell({ type: "connection.fallback", transport: "websocket", problem }),
         onEvent: (event) => this.#receive(event),
         onSent: (event) => this.#ownSent(event),
+        onSetUp: (dir, event) => this.#trace.add(dir, event, { set_up: true, hidden: true }),
         onVoice: (stream) => this.#voiceChanged(stream),
         onTakeover: (reason, replayed) => this.#tookOver(reason, replayed),
       },
@@ -396,7 +399,7 @@ export class RealtimeCall {
   /** The last ten minutes, one reading in two seconds. at: milliseconds of `performance.now()`. */
   get samples() { return this.#meter.samples; }
 
-  /** The raw events of both directions; `String(call.trace)` is a file of JSON lines. */
+  /** The raw events of both directions; `String(call.trace)` is a file of JSON lines, which `antiphon replay` reads. */
   get trace() { return this.#trace; }
   /** What was said: `messages`, `onChange`, own messages among them (`add`). */
   get chat() { return this.#conversation.chat; }
@@ -543,12 +546,14 @@ export class RealtimeCall {
   #stateChanged(state, problem) {
     this.#problem = problem;
     if (state === "connected") {
+      this.#trace.travelsBy(this.transport ?? "");
       this.#meter.start(() => this.stats(), () => this.#conversation.tick(now()) && this.#lookAtActivity());
     } else {
       this.#isAnswerCutOff = state === "reconnecting" && (!this.#outbox.isIdle || this.#conversation.activity.phase === "thinking");
       this.#meter.stop();
       this.#session.lineGone();
       this.#isSpeaking = false;
+      if (state !== "connecting") this.#trace.note("session_gone");
       this.#conversation.disconnected(now());
       this.#lookAtActivity();
     }
