@@ -6,7 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from antiphon.cli.sources import parse_env, parse_toml, read_sources
@@ -48,6 +48,7 @@ def test_a_wrong_line_is_named_and_its_value_is_not_told(text: str, line: int) -
 
 
 @given(st.dictionaries(st.from_regex(r"[A-Z_][A-Z0-9_]{0,9}", fullmatch=True), st.text(st.characters(codec="utf-8"))))
+@example({"A": " \n"})
 def test_whatever_is_written_in_double_quotes_is_read_again(values: dict[str, str]) -> None:
     values = {name: value.replace("\r", "") for name, value in values.items()}
     quoted = {name: value.replace("\\", "\\\\").replace('"', '\\"') for name, value in values.items()}

@@ -43,7 +43,8 @@ def parse_env(text: str, where: str = ENV_FILE) -> dict[str, str]:
         match = _LINE.fullmatch(line)
         if match is None:
             raise ConfigurationError(f"{where}, line {began}: this is not of the form NAME=value.")
-        name, rest = match[1], match[2].strip()
+        # Blanks at the end of a line belong to a value that is quoted and goes on.
+        name, rest = match[1], match[2].lstrip()
         if rest[:1] in ('"', "'"):
             while (closed := _closing_quote(rest)) is None:
                 if number >= len(lines):

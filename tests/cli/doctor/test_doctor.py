@@ -297,8 +297,8 @@ async def test_a_range_of_udp_ports_that_is_all_taken_is_told() -> None:
 
 def test_whoever_is_configured_is_called_and_whoever_is_named_before_that(monkeypatch: pytest.MonkeyPatch) -> None:
     nobody = DoctorOptions(target=None, session_file=None, offline=False, as_json=False)
-    target, _ = whom(nobody, serve_options())
-    assert (target.kind, target.named) == ("server", False)
+    target, _ = whom(nobody, serve_options("--port", "4000"))
+    assert (target.kind, target.shown, target.named) == ("server", "127.0.0.1:4000", False)
     target, key = whom(nobody, serve_options("--api-key", WRONG_KEY))
     assert (target.kind, key.status) == ("openai", Status.OK)
     named = DoctorOptions(target="http://127.0.0.1:9", session_file=None, offline=False, as_json=False)

@@ -115,7 +115,11 @@ def whom(options: DoctorOptions, serve: ServeOptions) -> tuple[Target, Finding]:
         elif choice.name == "url":
             # The key of OPENAI_BASE_URL's owner, which is what `antiphon serve` sends there.
             wanted = replace(wanted, url=serve.upstream_url, token=serve.api_key)
-    target = target_of(wanted)
+    if wanted.url is None and serve.port:
+        # The server that would be started here with these options.
+        target = replace(target_of(replace(wanted, url=f"http://127.0.0.1:{serve.port}")), named=False)
+    else:
+        target = target_of(wanted)
     return target, _key(target)
 
 
