@@ -8,30 +8,31 @@ from collections.abc import Callable
 from antiphon.client.errors import ClosedError
 from antiphon.client.transport import Transport, stats_of
 
+_AGAIN_S = 0.5
+"""How soon a line that did not answer is asked again."""
 
-async def watch(
-    current: Callable[[], Transport | None], tell: Callable[[bool], None], *, every_s: float, patience_s: float
-) -> None:
+
+async def watch(current: Callable[[], Transport | None], tell: Callable[[bool], None], *, every_s: float) -> None:
     """Ask for signs of life until cancelled. current: the connection that there is, None while there is none.
 
-    tell: is told whether it answers. every_s: also how long an answer may take; patience_s: how long a late one is
-    waited for.
+    tell: is told whether it answers. every_s: also how long an answer may take.
     """
+    wait_s = every_s
     while True:
-        await asyncio.sleep(every_s)
+        await asyncio.sleep(wait_s)
+        wait_s = every_s
         transport = current()
         if transport is None or transport.media or not hasattr(transport, "stats"):
             continue
-        asked = asyncio.create_task(_answers(transport), name="client-alive")
         try:
-            done, _ = await asyncio.wait([asked], timeout=every_s)
-            if not done and transport is current():
-                tell(False)
-                done, _ = await asyncio.wait([asked], timeout=patience_s)
-            if done and transport is current():
-                tell(asked.result())
-        finally:
-            asked.cancel()
+            async with asyncio.timeout(every_s):
+                answers = await _answers(transport)
+        except TimeoutError:
+            answers = False
+        if not answers:
+            wait_s = min(_AGAIN_S, every_s)
+        if transport is current():
+            tell(answers)
 
 
 async def _answers(transport: Transport) -> bool:

@@ -107,8 +107,7 @@ class Connection:
         self._own(self._read(self._transport), "client-read")
         self._own(self._write(), "client-write")
         if self._another is not None and self._settings.path_check_s is not None:
-            every_s, patience_s = self._settings.path_check_s, 2 * self._settings.shaky_grace_s
-            self._own(watch(self._watched, self.path, every_s=every_s, patience_s=patience_s), "client-watch")
+            self._own(watch(self._watched, self.path, every_s=self._settings.path_check_s), "client-watch")
 
     def begun(self, session: SessionConfig) -> None:
         """The first session is there: from now on the call survives its connection."""

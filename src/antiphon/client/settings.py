@@ -40,8 +40,8 @@ class ClientSettings:
     rollover: RolloverSettings | None = field(default_factory=RolloverSettings)
     session_cap_s: float | None = None
     path_check_s: float | None = 5.0
-    ping_interval_s: float = 10.0
-    ping_timeout_s: float = 10.0
+    ping_interval_s: float = 20.0
+    ping_timeout_s: float = 20.0
     max_events: int = 1024
     slow_consumer: SlowConsumer = SlowConsumer.DROP_OLDEST
     max_unsent_bytes: int = 32 * 1024 * 1024

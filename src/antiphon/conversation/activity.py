@@ -135,6 +135,11 @@ class SpeechActivity:
             self._last_assistant = now_ms
             self._hear_assistant(event)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether an answer is waited for, so that time alone may change something."""
+        return self._user is _User.AWAITING
+
     def tick(self, now_ms: float) -> bool:
         """Gives up waiting for an answer that does not come. True if that changed anything."""
         if self._user is not _User.AWAITING or now_ms - self._awaiting_since <= PATIENCE_MS:
