@@ -87,7 +87,7 @@ async def test_a_server_that_cannot_tell_what_answers_is_told_in_words(page: Pag
 
     await page.route("**/about", broken)
     await page.reload()
-    await expect(page.locator("#about")).to_have_text("The server did not say what answers.")
+    await expect(page.locator("#about .about-failed")).to_have_text("The server did not say what answers.")
 
 
 # ── a call ────────────────────────────────────────────────────────────────────────────────────────────────────────

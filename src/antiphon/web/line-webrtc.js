@@ -35,6 +35,8 @@ import { whyGone } from "./strangers.js";
 
 const USUAL_MESSAGE_LIMIT = 65_536;
 const ICE_SERVERS_TIMEOUT_MS = 3_000;
+/** A machine's own addresses come at once, one after the other; that the browser looks no further takes it a tenth of a second. */
+const HOST_QUIET_MS = 15;
 
 /** @implements {Line} */
 export class WebRtcLine {
@@ -81,7 +83,7 @@ export class WebRtcLine {
     opened.catch(() => {}); // awaited below, but it may fail while the answer is still being fetched
 
     await peer.setLocalDescription();
-    await gathered(peer, iceServers.length > 0 ? timing.relay_gathering_ms : timing.gathering_ms);
+    await (iceServers.length > 0 ? gathered(peer, timing.relay_gathering_ms) : gathered(peer, timing.gathering_ms, HOST_QUIET_MS));
     this.#throwIfClosed();
     const answer = await this.#post(peer.localDescription?.sdp ?? "", token);
     this.#throwIfClosed();
@@ -225,11 +227,20 @@ function aborted() {
   return new CallError({ kind: "aborted" });
 }
 
-/** @param {RTCPeerConnection} peer @param {number} patience milliseconds @returns {Promise<void>} */
-function gathered(peer, patience) {
+/**
+ * @param {RTCPeerConnection} peer @param {number} patience milliseconds
+ * @param {number} [quiet]  enough so long after a candidate, in milliseconds; without it, only all of them are enough
+ * @returns {Promise<void>}
+ */
+function gathered(peer, patience, quiet) {
   if (peer.iceGatheringState === "complete") return Promise.resolve();
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, patience);
+    let timer = setTimeout(resolve, patience);
+    peer.addEventListener("icecandidate", () => {
+      if (quiet === undefined) return;
+      clearTimeout(timer);
+      timer = setTimeout(resolve, quiet);
+    });
     peer.addEventListener("icegatheringstatechange", () => {
       if (peer.iceGatheringState !== "complete") return;
       clearTimeout(timer);
