@@ -344,7 +344,13 @@ export class Entries {
   /** @param {ChatChange["kind"]} kind @param {string|null} message_id */
   tell(kind, message_id) {
     this.#shown = null;
-    for (const listener of this.#listeners) listener({ kind, message_id });
+    for (const listener of this.#listeners) {
+      try {
+        listener({ kind, message_id });
+      } catch (error) {
+        reportError(error); // one listener's mistake keeps nobody else from hearing
+      }
+    }
   }
 }
 

@@ -17,7 +17,8 @@
  * @property {number|null} first_audio_at  its first sound was sent or came
  * @property {number|null} heard_at  its first sound was played here
  * @property {number|null} done_at
- * @property {{call_id: string, name: string, started_at: number, ended_at: number|null}[]} tools
+ * @property {{call_id: string, name: string, started_at: number, ended_at: number|null}[]} tools  started_at: when its
+ *   arguments were complete
  * @property {boolean} is_interrupted
  */
 
@@ -75,9 +76,10 @@ export class Turns {
         break;
       }
       case "tool.output":
-        if (this.last?.tools.length) {
-          this.#change(this.last, { tools: this.last.tools.map((tool) => (tool.call_id === event.call_id && tool.ended_at === null ? { ...tool, ended_at: nowMs } : tool)) });
-        }
+        this.#changeTool(event.call_id, { ended_at: nowMs });
+        break;
+      case "tool.call_done":
+        this.#changeTool(event.call_id, { started_at: nowMs });
         break;
       case "session.created":
       case "session.updated": {
@@ -86,6 +88,12 @@ export class Turns {
         break;
       }
     }
+  }
+
+  /** @param {string} callId @param {{started_at?: number, ended_at?: number}} news */
+  #changeTool(callId, news) {
+    if (!this.last?.tools.length) return;
+    this.#change(this.last, { tools: this.last.tools.map((tool) => (tool.call_id === callId && tool.ended_at === null ? { ...tool, ...news } : tool)) });
   }
 
   /** The first sound of a response was played, as whoever plays it says. @param {string} responseId @param {number} nowMs */
