@@ -62,6 +62,12 @@ def terminal(tmp_path: Path) -> Iterator[Terminal]:
     subprocess.run(["tmux", "-S", str(it.socket), "kill-server"], check=False, capture_output=True, timeout=10)
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with antiphon_server(folder=tmp_path_factory.mktemp("server")) as url:
+        yield url
+
+
 def start(
     terminal: Terminal,
     folder: Path,
@@ -79,20 +85,19 @@ def start(
     subprocess.run(command, check=True, env=environment, timeout=10)
 
 
-def test_a_typed_call_from_the_first_word_to_hanging_up(terminal: Terminal, tmp_path: Path) -> None:
-    with antiphon_server(folder=tmp_path) as url:
-        start(terminal, tmp_path, "talk", url, "--no-sound")
-        screen = terminal.wait_for("connected, type to talk")
-        assert "Type, and press Enter." in screen
-        terminal.keys("hello", "Enter")
-        screen = terminal.wait_for("built-in model")
-        for words in ("ʏᴏᴜ", "hello", "ᴀɴᴛɪᴘʜᴏɴ", " ms"):
-            assert words in screen
-        terminal.keys("/save talk.md", "Enter")
-        terminal.wait_for("Saved to talk.md.")
-        assert "hello" in (tmp_path / "talk.md").read_text()
-        terminal.keys("C-q")
-        terminal.wait_for("ended with 0")
+def test_a_typed_call_from_the_first_word_to_hanging_up(server: str, terminal: Terminal, tmp_path: Path) -> None:
+    start(terminal, tmp_path, "talk", server, "--no-sound")
+    screen = terminal.wait_for("connected, type to talk")
+    assert "Type, and press Enter." in screen
+    terminal.keys("hello", "Enter")
+    screen = terminal.wait_for("built-in model")
+    for words in ("ʏᴏᴜ", "hello", "ᴀɴᴛɪᴘʜᴏɴ", " ms"):
+        assert words in screen
+    terminal.keys("/save talk.md", "Enter")
+    terminal.wait_for("Saved to talk.md.")
+    assert "hello" in (tmp_path / "talk.md").read_text()
+    terminal.keys("C-q")
+    terminal.wait_for("ended with 0")
 
 
 def test_a_server_that_is_missing_and_one_that_goes_away_and_comes_back(terminal: Terminal, tmp_path: Path) -> None:
@@ -115,23 +120,26 @@ def test_a_server_that_is_missing_and_one_that_goes_away_and_comes_back(terminal
         terminal.wait_for("ended with 130")
 
 
-async def test_without_a_sound_device_it_says_so_in_one_sentence(terminal: Terminal, tmp_path: Path) -> None:
+async def test_without_a_sound_device_it_says_so_in_one_sentence(
+    server: str, terminal: Terminal, tmp_path: Path
+) -> None:
     listed = await antiphon("devices", "--json", folder=tmp_path)
     if listed.code == 0 and json.loads(listed.out):
         pytest.skip("this machine has a sound device")
-    with antiphon_server(folder=tmp_path) as url:
-        start(terminal, tmp_path, "talk", url, size=(120, 30))
-        terminal.wait_for("There is no sound here, so this call is typed:")
-        terminal.wait_for("connected, type to talk")
+    start(terminal, tmp_path, "talk", server, size=(120, 30))
+    terminal.wait_for("There is no sound here, so this call is typed:")
+    terminal.wait_for("connected, type to talk")
 
 
-async def test_what_is_said_into_the_microphone_is_heard_and_answered(terminal: Terminal, tmp_path: Path) -> None:
+async def test_what_is_said_into_the_microphone_is_heard_and_answered(
+    server: str, terminal: Terminal, tmp_path: Path
+) -> None:
     if (reason := missing()) is not None:
         pytest.skip(reason)
-    with sound_card() as card, antiphon_server(folder=tmp_path) as url:
+    with sound_card() as card:
         listed = await antiphon("devices", env=card.environment, folder=tmp_path)
         assert listed.out.count(LOOP) == 2
-        start(terminal, tmp_path, "talk", url, "--input", LOOP, "--output", SYSTEM, env=card.environment)
+        start(terminal, tmp_path, "talk", server, "--input", LOOP, "--output", SYSTEM, env=card.environment)
         terminal.wait_for("listening")
         for _ in range(3):  # the embedded recognizer may not have understood a word
             spoken = await antiphon("say", "Hello there.", "--output", LOOP, env=card.environment, folder=tmp_path)
