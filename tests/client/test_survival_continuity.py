@@ -193,6 +193,15 @@ def test_a_server_that_allows_one_connection_gets_the_old_one_closed_first() -> 
     assert made.state is LineState.LOST
 
 
+def test_a_call_that_may_not_be_without_a_connection_keeps_the_old_one() -> None:
+    made = Continuity(None, rollover=RolloverSettings(seek_s=100, force_s=20))
+    made.begun(0.0, 1000.0)
+    made.tick(950.0, quiet=True)
+    made.take_effects()
+    made.failed(RefusedError("one each", status=429), 951.0)
+    assert (made.state, made.take_effects()) == (LineState.UP, [])
+
+
 def test_a_connection_that_breaks_while_the_next_is_made_is_replaced_by_it() -> None:
     made = capped()
     made.tick(950.0, quiet=True)

@@ -213,11 +213,12 @@ class Continuity:
         """The attempt did not succeed."""
         if self._state is LineState.ROLLING_OVER:
             self._state = LineState.UP
-            if isinstance(error, RefusedError) and error.status in (409, 429, 503):
+            full = isinstance(error, RefusedError) and error.status in (409, 429, 503)
+            if full and self._patience is not None:
                 # The server may allow one connection only: then the old one has to go first.
                 self._effects.append(Drop())
                 self._cause, self._lost_at, self._attempts = ClosedError(1001, "the session ended"), now, 0
-                self._wait(error, now, error.retry_after_s)
+                self._wait(error, now, error.retry_after_s if isinstance(error, RefusedError) else None)
             elif self._force_at is not None:
                 self._seek_at = now + _AGAIN_S
                 self._force_at = max(self._force_at, self._seek_at)
