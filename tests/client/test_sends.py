@@ -100,6 +100,21 @@ async def test_an_aside_is_answered_beside_the_conversation_whatever_goes_on_in_
         assert text_of(await asking) == "All was well."
 
 
+async def test_an_aside_of_a_few_words_is_written() -> None:
+    async with scripted() as (transport, server), RealtimeClient(transport=transport) as call:
+        asking = asyncio.create_task(call.aside("Sum up."))
+        await server.until(lambda: server.all("response.create"))
+        wanted = server.all("response.create")[0]["response"]
+        assert (wanted["instructions"], wanted["output_modalities"], wanted["conversation"]) == (
+            "Sum up.",
+            ["text"],
+            "none",
+        )
+        response = {"id": "resp_x", "status": "completed", "output": [], "metadata": wanted["metadata"]}
+        await server.send("response.done", response=response)
+        assert text_of(await asking) == ""
+
+
 # ── greetings ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -71,12 +71,14 @@ class Reading(Sending):
         await self.settled(timeout_s=timeout_s)
         return answers.words_since(before)
 
-    async def aside(self, params: ResponseParams, *, timeout_s: float = 30.0) -> Response:
+    async def aside(self, params: ResponseParams | str, *, timeout_s: float = 30.0) -> Response:
         """A response out of band: beside the conversation, which it neither waits for nor becomes part of.
 
-        params: what it is made of; `input` gives it other items than the conversation's. Raises
-        AnswerTimeoutError and ClosedError.
+        params: what it is made of, or instructions alone, to be answered in writing; `input` gives it other items than
+        the conversation's. `text_of` has the words. Raises AnswerTimeoutError and ClosedError.
         """
+        if isinstance(params, str):
+            params = ResponseParams(instructions=params, output_modalities=["text"])
         mark = new_id("aside")
         metadata = dict(params.metadata) if isinstance(params.metadata, dict) else {}
         wanted = msgspec.structs.replace(params, conversation="none", metadata=metadata | {_MARK: mark})
