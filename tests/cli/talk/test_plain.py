@@ -90,6 +90,7 @@ async def test_a_recording_is_spoken_transcribed_and_answered_aloud(server: str,
     assert shown.code == 0
     assert mine.removeprefix("You: ") in shown.out
     assert "answers began after" in shown.out
+    assert "over websocket" in shown.out
 
 
 async def test_over_webrtc_the_server_finds_the_turns_end_by_itself(server: str, tmp_path: Path) -> None:

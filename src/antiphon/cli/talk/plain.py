@@ -61,7 +61,7 @@ async def talk_plainly(options: TalkOptions, target: Target) -> int:
     photos = [read_photo(Path(path)) for path in options.photos]
     by_hand = bool(spoken) and options.transport in (None, "websocket")
     session = wanted_session(options, spoken=bool(spoken), written=options.save is None and not spoken, by_hand=by_hand)
-    make_trace = trace_maker(options, target)
+    make_trace = trace_maker(options, target, options.transport or "websocket")
     trace = None if make_trace is None else make_trace()
     page = _Page(options, speaks=bool(spoken))
     conversation = Conversation()

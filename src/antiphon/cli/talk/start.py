@@ -91,7 +91,7 @@ def _on_screen(options: TalkOptions, target: Target) -> int:
                 push_to_talk=options.push_to_talk,
                 on=not options.no_sound,
             ),
-            trace=trace_maker(options, target),
+            trace=trace_maker(options, target, options.transport or "auto"),
         ),
     )
     with own_terminal() as others:
@@ -100,12 +100,12 @@ def _on_screen(options: TalkOptions, target: Target) -> int:
     return FAILED if code is None else code
 
 
-def trace_maker(options: TalkOptions, target: Target) -> Callable[[], TraceWriter] | None:
-    """What makes the file that a call is written down in; None when none is wanted."""
+def trace_maker(options: TalkOptions, target: Target, transport: TransportName) -> Callable[[], TraceWriter] | None:
+    """What makes the file that a call is written down in; None when none is wanted. transport: what carries it."""
     if options.trace is None:
         return None
     numbers = itertools.count(1)
-    first, transport = Path(options.trace), options.transport or ("websocket" if options.is_plain else "auto")
+    first = Path(options.trace)
 
     def make() -> TraceWriter:
         from antiphon.client.trace import TraceWriter  # noqa: PLC0415 - heavy
