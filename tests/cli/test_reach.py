@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -108,3 +109,12 @@ def test_a_port_that_is_taken_on_loopback_leaves_nothing_bound(monkeypatch: pyte
         options = ServeOptions(**context.params)
     with pytest.raises(ConfigurationError, match=f"Port {lan.port} is already in use"):
         reach_of(options)
+
+
+@pytest.mark.parametrize("package", ["ifaddr", "cryptography", "segno"])
+def test_without_the_extra_it_is_named(package: str, monkeypatch: pytest.MonkeyPatch, lan: Reach) -> None:
+    for name in [name for name in sys.modules if name == package or name.startswith(f"{package}.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, package, None)
+    with pytest.raises(ConfigurationError, match=rf"{package}: install antiphon\[lan\]"):
+        reach_of(options_of("--lan"))

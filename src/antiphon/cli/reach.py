@@ -7,6 +7,7 @@ import io
 import secrets
 import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -97,32 +98,32 @@ def _in_the_local_network(options: ServeOptions, own: Tls | None) -> Reach:
     tls = own or local_certificate(
         folder, [*names, "localhost", "127.0.0.1", "::1"], datetime.datetime.now(tz=datetime.UTC)
     )
-    sockets = bind(found, options.port)
-    port = sockets[0].getsockname()[1]
-    try:
+    with ExitStack() as undone:
+        sockets = bind(found, options.port)
+        undone.callback(lambda: [bound.close() for bound in sockets])
+        port = sockets[0].getsockname()[1]
         # For this machine's own browser, which needs no TLS to open the microphone and would warn about ours.
         plain = bind("127.0.0.1", port)
-    except BaseException:
-        for bound in sockets:
-            bound.close()
-        raise
-    # A fragment stays in the browser: it is in no log and in no `Referer`.
-    fragment = "" if options.token is not None else f"#token={token}"
-    shown = [f"https://{_in_url(entry)}:{port}/{fragment}" for entry in names]
-    return Reach(
-        sockets=sockets,
-        plain_sockets=plain,
-        tls=tls,
-        token=token,
-        hosts=(*map(_in_url, names), *options.allow_hosts),
-        addresses=[*shown, f"http://127.0.0.1:{port}/{fragment}"],
-        notes=[
-            "Point a phone's camera at the code: it opens the page"
-            + (", which asks for your token." if options.token is not None else " with its access token in it."),
-            *(_warning(tls) if own is None else ()),
-        ],
-        qr_code=qr_code(shown[0]),
-    )
+        undone.callback(lambda: [bound.close() for bound in plain])
+        # A fragment stays in the browser: it is in no log and in no `Referer`.
+        fragment = "" if options.token is not None else f"#token={token}"
+        shown = [f"https://{_in_url(entry)}:{port}/{fragment}" for entry in names]
+        what = ", which asks for your token." if options.token is not None else " with its access token in it."
+        reach = Reach(
+            sockets=sockets,
+            plain_sockets=plain,
+            tls=tls,
+            token=token,
+            hosts=(*map(_in_url, names), *options.allow_hosts),
+            addresses=[*shown, f"http://127.0.0.1:{port}/{fragment}"],
+            notes=[
+                f"Point a phone's camera at the code: it opens the page{what}",
+                *(_warning(tls) if own is None else ()),
+            ],
+            qr_code=qr_code(shown[0]),
+        )
+        undone.pop_all()
+    return reach
 
 
 def _warning(tls: Tls) -> list[str]:
