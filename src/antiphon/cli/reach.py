@@ -48,8 +48,7 @@ class Reach:
         return port
 
     def close(self) -> None:
-        for bound in (*self.sockets, *self.plain_sockets):
-            bound.close()
+        _close((*self.sockets, *self.plain_sockets))
 
 
 def reach_of(options: ServeOptions) -> Reach:
@@ -100,11 +99,11 @@ def _in_the_local_network(options: ServeOptions, own: Tls | None) -> Reach:
     )
     with ExitStack() as undone:
         sockets = bind(found, options.port)
-        undone.callback(lambda: [bound.close() for bound in sockets])
+        undone.callback(_close, sockets)
         port = sockets[0].getsockname()[1]
         # For this machine's own browser, which needs no TLS to open the microphone and would warn about ours.
         plain = bind("127.0.0.1", port)
-        undone.callback(lambda: [bound.close() for bound in plain])
+        undone.callback(_close, plain)
         # A fragment stays in the browser: it is in no log and in no `Referer`.
         fragment = "" if options.token is not None else f"#token={token}"
         shown = [f"https://{_in_url(entry)}:{port}/{fragment}" for entry in names]
@@ -124,6 +123,11 @@ def _in_the_local_network(options: ServeOptions, own: Tls | None) -> Reach:
         )
         undone.pop_all()
     return reach
+
+
+def _close(sockets: Sequence[socket.socket]) -> None:
+    for bound in sockets:
+        bound.close()
 
 
 def _warning(tls: Tls) -> list[str]:
