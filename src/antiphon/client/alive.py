@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from antiphon.client.errors import ClosedError
-from antiphon.client.transport import Transport, stats_of
+from antiphon.client.transport import Transport
 
 _AGAIN_S = 0.5
 """How soon a line that did not answer is asked again."""
@@ -22,21 +21,20 @@ async def watch(current: Callable[[], Transport | None], tell: Callable[[bool], 
         await asyncio.sleep(wait_s)
         wait_s = every_s
         transport = current()
-        if transport is None or transport.media or not hasattr(transport, "stats"):
+        if transport is None or transport.media or not hasattr(transport, "answers"):
             continue
         try:
             async with asyncio.timeout(every_s):
-                answers = await _answers(transport)
+                well = await answers(transport)
         except TimeoutError:
-            answers = False
-        if not answers:
+            well = False
+        if not well:
             wait_s = min(_AGAIN_S, every_s)
         if transport is current():
-            tell(answers)
+            tell(well)
 
 
-async def _answers(transport: Transport) -> bool:
-    try:
-        return (await stats_of(transport)).round_trip_ms is not None
-    except ClosedError:
-        return False
+async def answers(transport: Transport) -> bool:
+    """Wait for a sign of life of a transport that can be asked; True at once of any other."""
+    ask = getattr(transport, "answers", None)
+    return True if ask is None else bool(await ask())

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from antiphon.client.alive import answers
 from antiphon.client.credentials import Credentials
 from antiphon.client.errors import ClosedError, ConnectError, NoMediaPathError, RefusedError
 from antiphon.client.lifecycle import FaultStage, Stage
@@ -185,6 +186,10 @@ class ChosenTransport:
     async def stats(self) -> ConnectionStats:
         """How the connection is doing."""
         return await stats_of(self._open())
+
+    async def answers(self) -> bool:
+        """Wait for a sign of life; True at once where nobody can be asked."""
+        return await answers(self._open())
 
     def _open(self) -> Transport:
         if self._inner is None:

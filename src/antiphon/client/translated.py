@@ -6,6 +6,7 @@ import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
+from antiphon.client.alive import answers
 from antiphon.client.transport import NORMAL_CLOSE, Transport, stats_of
 from antiphon.protocol.dialects import Dialect, frame_from_ga, frame_to_ga, translator_for_upstream
 
@@ -54,3 +55,7 @@ class TranslatedTransport:
     async def stats(self) -> ConnectionStats:
         """How the connection is doing."""
         return await stats_of(self._inner)
+
+    async def answers(self) -> bool:
+        """Wait for a sign of life; True at once where nobody can be asked."""
+        return await answers(self._inner)

@@ -128,9 +128,20 @@ class WebSocketTransport:
         """The round trip, measured now by a ping, however long it takes. Raises ClosedError."""
         from antiphon.rtc import ConnectionStats  # noqa: PLC0415 - slow to load, and asked for by few
 
+        return ConnectionStats(round_trip_ms=1000 * await self._ping())
+
+    async def answers(self) -> bool:
+        """Wait for a sign of life, however long it takes. False when there is no connection any more."""
         try:
-            answer = await self._open().ping()
-            return ConnectionStats(round_trip_ms=1000 * await answer)
+            await self._ping()
+        except ClosedError:
+            return False
+        return True
+
+    async def _ping(self) -> float:
+        """Seconds there and back."""
+        try:
+            return await (await self._open().ping())
         except ConnectionClosed as closed:
             raise _closed(closed) from None
 
