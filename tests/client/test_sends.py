@@ -115,6 +115,19 @@ async def test_an_aside_of_a_few_words_is_written() -> None:
         assert text_of(await asking) == ""
 
 
+async def test_a_session_may_be_json_or_hold_json() -> None:
+    asked = {"type": "realtime", "audio": {"output": {"voice": "marin"}}}
+    for session in (asked, RealtimeSession(audio={"output": {"voice": "marin"}})):  # type: ignore[arg-type]
+        async with scripted() as (transport, server), RealtimeClient(transport=transport, session=session) as call:
+            assert server.all("session.update")[0]["session"] == asked
+            assert call.differences == ()
+            applies = await call.update({"type": "realtime", "instructions": "Be kind."})
+            assert isinstance(applies, RealtimeSession)
+            assert applies.instructions == "Be kind."
+            with pytest.raises(LocalProtocolError, match=r"cannot be asked for: Unknown parameter: 'session\.voice'"):
+                await call.update({"type": "realtime", "voice": "marin"})
+
+
 # ── greetings ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

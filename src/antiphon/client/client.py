@@ -39,7 +39,14 @@ from antiphon.client.reading import Reading
 from antiphon.client.seat import ClientSeat
 from antiphon.client.sending import Mode
 from antiphon.client.settings import ClientSettings
-from antiphon.client.setup import Difference, differences, greeting_response, wanted_session, with_greeting
+from antiphon.client.setup import (
+    Difference,
+    differences,
+    greeting_response,
+    read_session,
+    wanted_session,
+    with_greeting,
+)
 from antiphon.client.speaking import Speaking
 from antiphon.client.targets import Target, azure
 from antiphon.client.trace import TraceWriter
@@ -71,9 +78,10 @@ class RealtimeClient(Listening, Reading):
     is heard. Both are the call's, which closes them; both can come later, and for another call they come anew.
 
     What for. agent: its session is set up and its tools are run here; without one, function calls are the app's.
-    session: more settings; the agent's win. setup: "always" sends them (over WebRTC with the offer), "if_different"
-    only when the server's session is another, "never". greeting: words to begin with; greeting_instructions: how to
-    begin, besides the session's own instructions. user, state: what the agent's tools and instructions see.
+    session: more settings, as structs or as JSON; the agent's win. setup: "always" sends them (over WebRTC with the
+    offer), "if_different" only when the server's session is another, "never". greeting: words to begin with;
+    greeting_instructions: how to begin, besides the session's own instructions. user, state: what the agent's tools and
+    instructions see.
 
     Who is told. on_event: of every server event, at once and before any reader. incoming, outgoing: middleware, which
     may change and stop events. on_state, on_stage, on_fault: see `lifecycle`. on_reconnecting: the connection was lost,
@@ -94,7 +102,7 @@ class RealtimeClient(Listening, Reading):
         model: str | None = None,
         call_id: str | None = None,
         agent: Agent | None = None,
-        session: SessionConfig | None = None,
+        session: SessionConfig | Mapping[str, Any] | None = None,
         setup: Setup = "always",
         greeting: str | None = None,
         greeting_instructions: str | None = None,
@@ -131,7 +139,7 @@ class RealtimeClient(Listening, Reading):
         self._trace = trace
         self._credentials = Credentials(api_key, token_provider)
         self._context = CallContext(call_id, user, state)
-        self._wanted = wanted_session(agent, session, self._context)
+        self._wanted = wanted_session(agent, None if session is None else read_session(session), self._context)
         self._seat = ClientSeat(
             self,
             conversation=conversation_of(conversation),

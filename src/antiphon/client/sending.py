@@ -17,7 +17,7 @@ from antiphon.client.errors import OverflowingError, RejectedError
 from antiphon.client.messages import appended, shown_image, typed
 from antiphon.client.pictures import fitting
 from antiphon.client.seated import Seated
-from antiphon.client.setup import Difference, differences
+from antiphon.client.setup import Difference, differences, read_session
 from antiphon.errors import ConfigurationError, LocalProtocolError
 from antiphon.protocol import (
     ClientEvent,
@@ -168,13 +168,13 @@ class Sending(Seated):
 
     # ── the session ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    async def update(self, session: SessionConfig) -> SessionConfig:
+    async def update(self, session: SessionConfig | Mapping[str, Any]) -> SessionConfig:
         """Change the session. Returns what applies, and keeps in `differences` what is not as it was asked for.
 
         Raises LocalProtocolError when the update is wrong in itself, RejectedError when the server refuses it (whole:
         one wrong field is enough), AnswerTimeoutError.
         """
-        call = self._running
+        call, session = self._running, read_session(session)
         update = _checked(SessionUpdate(event_id=new_id("event"), session=session))
         answer = call.inbox.expect(
             lambda event: (

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 from msgspec import UNSET
 
 from antiphon.agent import FIELDS, Agent, CallContext, agrees, field_of, fields_set, first_response, session_of
-from antiphon.errors import ConfigurationError
-from antiphon.protocol import RealtimeSession, ResponseParams, SessionConfig
+from antiphon.errors import ConfigurationError, LocalProtocolError
+from antiphon.protocol import InvalidEvent, RealtimeSession, ResponseParams, SessionConfig, decode_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,17 @@ class Difference:
 
     def __str__(self) -> str:
         return f"{self.field}: asked for {_short(self.requested)}, applies {_short(self.effective)}"
+
+
+def read_session(session: SessionConfig | Mapping[str, Any]) -> SessionConfig:
+    """The session as the protocol has it, of its JSON or of structs with pieces of JSON in them.
+
+    Raises LocalProtocolError, which names what is wrong.
+    """
+    try:
+        return decode_session(msgspec.json.encode(session))
+    except InvalidEvent as wrong:
+        raise LocalProtocolError(f"This session cannot be asked for: {wrong}") from wrong
 
 
 def wanted_session(agent: Agent | None, session: SessionConfig | None, context: CallContext) -> SessionConfig | None:
