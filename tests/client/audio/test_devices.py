@@ -98,6 +98,18 @@ def test_every_public_name_is_there_without_the_extra() -> None:
     assert output.stdout.strip() == "[] True"
 
 
+def test_devices_without_the_extra_say_first_what_they_are_made_of() -> None:
+    program = (
+        "import asyncio, sys\n"
+        "for name in ('sounddevice', 'numpy', 'soxr', 'pywebrtc_audio'): sys.modules[name] = None\n"
+        "from antiphon.client.audio import AudioUnavailable, open_devices\n"
+        "try: asyncio.run(open_devices())\n"
+        "except AudioUnavailable as error: print(error)\n"
+    )
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
+    assert output.stdout.startswith("Microphone and loudspeaker need the Python package sounddevice: install antiphon")
+
+
 def test_a_client_without_a_device_loads_nothing_that_devices_need() -> None:
     program = (
         "import sys, antiphon.client; print([n for n in sys.modules if 'device' in n or n.endswith('audio.echo')])"

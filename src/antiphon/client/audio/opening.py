@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from antiphon.client.audio.device_slot import DeviceChange
+from antiphon.client.audio.devices import load_sounddevice
 from antiphon.client.audio.echo import EchoMode, open_echo_control
+from antiphon.client.audio.errors import AudioUnavailable
 from antiphon.client.audio.gate import Gate, GateEffect
 from antiphon.client.audio.microphone import Microphone
 from antiphon.client.audio.speaker import Speaker
@@ -26,7 +28,11 @@ async def open_devices(
     Raises AudioUnavailable for what is not installed (for EchoMode.CANCEL the canceller too: there is no silent way
     round it, the message names the others) and DeviceError for a device that cannot be opened.
     """
-    control = open_echo_control(echo)
+    try:
+        control = open_echo_control(echo)
+    except AudioUnavailable:
+        load_sounddevice()  # where nothing of the extra is there, that is what is to be said first
+        raise
     listening = Microphone(microphone, gate=gate, on_gate=on_gate, echo=control, on_change=on_change)
     speaking = Speaker(speaker, volume=volume, echo=control, on_change=on_change)
     try:
