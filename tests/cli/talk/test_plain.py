@@ -245,6 +245,8 @@ async def test_an_interrupt_is_told_to_the_shell(server: str, tmp_path: Path) ->
         stderr=asyncio.subprocess.PIPE,
         env=clean_environment(),
         cwd=tmp_path,
+        # A background job of a shell ignores it, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     assert process.stderr is not None
     async with asyncio.timeout(SECONDS):
