@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from antiphon.cli.talk.faults import is_worth_a_note
 from antiphon.cli.talk.keeping import save_chat
 from antiphon.cli.talk.photos import read_photo
 from antiphon.cli.talk.script import Line, script, seconds
@@ -22,7 +23,7 @@ from antiphon.cli.talk.state import Link, TalkState
 from antiphon.cli.targets import Target, client_of, explained
 from antiphon.client import ClientError, RealtimeClient
 from antiphon.client.audio import AudioUnavailable, DeviceChange, Direction, GateEffect, Microphone, list_devices
-from antiphon.client.lifecycle import ConnectionState, Fault, Severity
+from antiphon.client.lifecycle import ConnectionState, Fault
 from antiphon.conversation import Conversation, FriendlyEvent, events
 from antiphon.errors import AntiphonError, ConfigurationError
 from antiphon.protocol import RealtimeSession, SessionConfig
@@ -285,8 +286,8 @@ class TalkCall:
             self._over.set()
 
     def _fault(self, fault: Fault) -> None:
-        # While it calls again, one sentence has been said already, and every attempt fails with the same.
-        if fault.severity is Severity.WARNING and self.state.link is not Link.RECONNECTING:
+        # While it calls again, one sentence has been said already.
+        if is_worth_a_note(fault) and self.state.link is not Link.RECONNECTING:
             self.notes.append(str(fault.error))
             self._refresh()
 

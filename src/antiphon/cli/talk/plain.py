@@ -21,6 +21,7 @@ from antiphon.audio import PCM_RATE
 from antiphon.audio.wav import UnreadableAudio, wav_bytes
 from antiphon.cli.agents import load_agent
 from antiphon.cli.exits import FAILED, OK
+from antiphon.cli.talk.faults import is_worth_a_note
 from antiphon.cli.talk.photos import read_photo
 from antiphon.cli.talk.session import ends_turns_by_hand, is_transcribed, wanted_session
 from antiphon.cli.talk.start import TalkOptions, trace_maker
@@ -28,7 +29,7 @@ from antiphon.cli.talk.turn_watch import TurnWatch
 from antiphon.cli.targets import Target, client_of, ended, explained
 from antiphon.client import AnswerTimeoutError, ClosedError, ConnectError, RealtimeClient
 from antiphon.client.audio import read_speech
-from antiphon.client.lifecycle import Fault, Severity
+from antiphon.client.lifecycle import Fault
 from antiphon.conversation import Conversation, FriendlyEvent, events, to_wire
 from antiphon.errors import ConfigurationError
 
@@ -73,6 +74,7 @@ async def talk_plainly(options: TalkOptions, target: Target) -> int:
         agent=None if options.agent is None else load_agent(options.agent),
         conversation=conversation,
         on_fault=_told,
+        on_reconnecting=_dropped,
         trace=trace,
     )
     client.on_audio(page.sounded)
@@ -91,8 +93,13 @@ async def talk_plainly(options: TalkOptions, target: Target) -> int:
 
 
 def _told(fault: Fault) -> None:
-    if fault.severity is Severity.WARNING:
+    if is_worth_a_note(fault):
         click.echo(f"antiphon: {fault.error}", err=True)
+
+
+def _dropped(attempt: int, _wait_s: float) -> None:
+    if attempt == 1:
+        click.echo("antiphon: The connection dropped. Calling again, the conversation is kept.", err=True)
 
 
 async def _take_turns(
