@@ -53,11 +53,14 @@ class Order:
         if placed is not None:
             if previous is UNSET or previous == placed.previous:
                 return False
+            stood_after, session = self._stands_after(item_id, placed), placed.session
             if placed.previous is UNSET:
                 placed.session, placed.root = self._session, self._root
             self._await(placed.previous, -1)
             placed.previous = previous
             self._await(previous, 1)
+            if placed.session == session and self._stands_after(item_id, placed) == stood_after:
+                return False  # named is where it stood already, as nearly always: a long talk is not sorted anew
             return self._sort()
         anchor = self.ids[-1] if self.ids else None
         placed = _Placed(previous, anchor, self._root, self._arrivals, self._session)
