@@ -9,8 +9,9 @@ same moments of a busy machine. What is measured of each:
 - openai: its parse; it has none of the rest.
 - openai-agents: its parse, its session's events and its history, read by an `async for`.
 
-"fed" hands them frames without a network, so that nothing but their own work counts; "wire" sends the same frames over
-a WebSocket from another process.
+"parse to chat" is what these parts cost by themselves; `stages` says for whom what. "fed" hands whole clients frames
+without a network, so that nothing but their own work counts; "wire" sends the same frames over a WebSocket from another
+process.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 CLIENTS = ("antiphon", "openai", "openai-agents")
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -350,6 +351,49 @@ async def events(client: str, url: str, frames: list[str], feed: bool) -> dict[s
     return {"per_second": len(frames) / took, "cpu_us": busy / len(frames) * 1e6, "memory_mb": memory_mb()}
 
 
+def stages(client: str, frames: list[str]) -> dict[str, float]:
+    """What an event takes on its way through parse, middleware, router and chat alone, with no call around them.
+
+    Ours: those four, with a handler for everything. openai: its parse, for it has none of the rest. openai-agents has
+    no such parts by themselves: its row is that of "fed".
+    """
+    if client == "openai-agents":
+        return asyncio.run(events(client, "", frames, True))
+    take = _ours() if client == "antiphon" else _openais()
+    for frame in script(2):
+        take(frame)
+    gc.collect()
+    began, cpu = time.perf_counter(), time.process_time()
+    for frame in frames:
+        take(frame)
+    took, busy = time.perf_counter() - began, time.process_time() - cpu
+    return {"per_second": len(frames) / took, "cpu_us": busy / len(frames) * 1e6, "memory_mb": memory_mb()}
+
+
+def _ours() -> Callable[[str], object]:
+    from antiphon.client.middleware import STOP, checked, passed
+    from antiphon.conversation import Conversation
+    from antiphon.protocol import decode_server_event
+
+    middleware, conversation, nobody = checked([lambda event, _call: event]), Conversation(), cast("Any", None)
+    heard: list[None] = []
+    conversation.handlers.on("*", lambda _event: heard.append(None) if len(heard) < 10 else None)
+
+    def take(frame: str) -> None:
+        event = passed(middleware, decode_server_event(frame), nobody)
+        if event is not STOP:
+            conversation.receive(event, time.monotonic() * 1000)
+
+    return take
+
+
+def _openais() -> Callable[[str], object]:
+    from openai.resources.realtime.realtime import AsyncRealtimeConnection
+
+    connection = AsyncRealtimeConnection.__new__(AsyncRealtimeConnection)
+    return connection.parse_event
+
+
 async def connecting(client: str, url: str, times: int = 20) -> dict[str, float]:
     taken = []
     memory = 0.0
@@ -407,6 +451,8 @@ def worker(options: argparse.Namespace) -> None:
         case "fed" | "wire":
             frames = script(options.turns)
             found = asyncio.run(events(options.client, options.url, frames, options.worker == "fed"))
+        case "stages":
+            found = stages(options.client, script(options.turns))
         case "words":
             found = asyncio.run(events(options.client, options.url, one_long_answer(2000), True))
         case "connecting":
@@ -421,6 +467,8 @@ def worker(options: argparse.Namespace) -> None:
 # ── the run ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 ROWS = (
+    ("events per second, parse to chat", "stages", "per_second", "{:,.0f}"),
+    ("CPU per event, parse to chat", "stages", "cpu_us", "{:.1f} µs"),
     ("events per second, fed", "fed", "per_second", "{:,.0f}"),
     ("events per second, over a WebSocket", "wire", "per_second", "{:,.0f}"),
     ("CPU per event, fed", "fed", "cpu_us", "{:.1f} µs"),
@@ -441,7 +489,7 @@ async def measure(options: argparse.Namespace) -> None:
     found: dict[tuple[str, str], list[dict[str, float]]] = {}
     async with server(script(options.turns)) as url:
         for number in range(options.rounds):
-            for kind in ("fed", "words", "wire", "connecting", "import", "cpu"):
+            for kind in ("stages", "fed", "words", "wire", "connecting", "import", "cpu"):
                 # The order changes, so that nobody always follows the same one.
                 for client in CLIENTS[number % 3 :] + CLIENTS[: number % 3]:
                     more = ["--worker", kind, "--client", client, "--url", url]
