@@ -161,13 +161,28 @@ async def test_hanging_up_tells_the_server_and_frees_everything(server: LiveServ
     assert not problems
 
 
-async def test_the_servers_hang_up_is_a_going_away(server: LiveServer) -> None:
+async def test_a_hang_up_by_the_server_ends_the_call(server: LiveServer) -> None:
+    """It is there and answers, so it meant it: whoever was hung up on does not ring again."""
     async with connected(WebRtcTransport(server.base_url)) as transport:
         await event(transport, "session.created")
         server.calls.hang_up(str(transport.call_id), "enough")
         with pytest.raises(ClosedError) as closed:
             await event(transport, "never")
-        assert closed.value.code == 1001
+        assert closed.value.code == 1000
+
+
+async def test_a_server_that_stops_is_going_away() -> None:
+    running = live_server(build_engine())
+    server = await running.__aenter__()
+    transport = WebRtcTransport(server.base_url)
+    await transport.connect()
+    await event(transport, "session.created")
+    stopping = asyncio.create_task(running.__aexit__(None, None, None))
+    with pytest.raises(ClosedError) as closed:
+        await event(transport, "never")
+    await stopping
+    await transport.close()
+    assert closed.value.code == 1001
 
 
 async def test_what_only_a_peer_connection_does_is_told(server: LiveServer) -> None:

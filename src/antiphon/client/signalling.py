@@ -20,7 +20,7 @@ import msgspec
 from msgspec import UNSET
 
 from antiphon.client.addresses import beta_calls_url, calls_url, is_loopback, shown
-from antiphon.client.errors import ConnectError
+from antiphon.client.errors import ConnectError, RefusedError, UnauthorizedError
 from antiphon.client.refusals import refused, unreachable
 from antiphon.protocol import RealtimeSession, SessionConfig, encode
 from antiphon.protocol.dialects import BETA_HEADER_VALUE
@@ -94,6 +94,21 @@ class Signalling:
             return [dict(entry) for entry in found]
         except (msgspec.DecodeError, KeyError, TypeError, ValueError):
             raise ConnectError(f"{shown(url)} answered with something that is no list of ICE servers.") from None
+
+    async def is_there(self, *, within_s: float) -> bool:
+        """Whether the server answers at all. A refusal is an answer; a server that is stopping or full gives none."""
+        try:
+            async with asyncio.timeout(within_s):
+                await self._request("GET", self._beside("/health"), headers=self._headers)
+        except TimeoutError:
+            return False
+        except UnauthorizedError:
+            return True
+        except RefusedError as refusal:
+            return refusal.status < 500
+        except ConnectError:
+            return False
+        return True
 
     async def hang_up(self, call_id: str, *, within_s: float) -> None:
         """End the call at the server, if it can be done in time. Raises ConnectError when the server does not."""

@@ -30,6 +30,11 @@ logger = logging.getLogger("antiphon.client")
 GOING_AWAY: Final = 1001
 INTERNAL_ERROR: Final = 1011
 
+_PROBES_S: Final = (0.3, 1.2)
+"""Seconds before each look at a server that has closed a call: one that is stopping may answer once more."""
+_PROBE_TIMEOUT_S: Final = 2.0
+_LONGEST_ERROR: Final = 2048
+
 MAX_WAITING_EVENTS: Final = 4096
 MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
 """Events that nobody has read yet; a program that leaves more is not reading, and the call is ended."""
@@ -43,8 +48,8 @@ class WebRtcTransport:
     channel. connect_timeout_s: for each request; media_timeout_s: from the answer to the open data channel.
 
     Audio is offered both ways with and without a microphone: `send_audio` may begin at any time, and until then silence
-    is sent. A close is told as: 1000 this side hung up; 1001 the server closed the connection; 1006 it was lost; 1011
-    something broke.
+    is sent. A close is told as: 1000 this side hung up, or the server ended the call; 1001 the server went away, or the
+    session reached its cap; 1006 the connection was lost; 1011 something broke.
     """
 
     def __init__(
@@ -214,7 +219,22 @@ class WebRtcTransport:
         line.raise_if_over()
 
     async def receive(self) -> str | bytes:
-        return await self._open().receive()
+        line = self._open()
+        try:
+            return await line.receive()
+        except ClosedError:
+            if line.ended_by_peer and not line.expired and await self._is_server_there():
+                raise ClosedError(NORMAL_CLOSE, "the server ended the call") from None
+            raise
+
+    async def _is_server_there(self) -> bool:
+        """Why a peer closes is not said over WebRTC. A server that goes on answering has ended this call, and must not
+        be called again; one that does not is going away, and may be back."""
+        for pause in _PROBES_S:
+            await asyncio.sleep(pause)
+            if not await self._signalling.is_there(within_s=_PROBE_TIMEOUT_S):
+                return False
+        return True
 
     # ── audio ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -293,6 +313,8 @@ class _Line:
         self._reason = ""
         self._changed = asyncio.Event()
         self.played = 0
+        self.expired = False
+        """The session has reached its cap: what follows is no hang-up."""
 
     @property
     def ended_by_peer(self) -> bool:
@@ -341,6 +363,7 @@ class _Line:
         else:
             self._events.append(data)
             self._waiting_bytes += len(data)
+            self.expired = self.expired or _tells_expiry(data)
         self._changed.set()
 
     def on_audio(self, pcm: bytes) -> None:
@@ -370,6 +393,13 @@ class _Line:
     async def _change(self) -> None:
         self._changed.clear()
         await self._changed.wait()
+
+
+def _tells_expiry(data: str | bytes) -> bool:
+    """Whether an event is the error that a session's cap is told with. It is short: most events are not looked at."""
+    if len(data) > _LONGEST_ERROR:
+        return False
+    return ('"session_expired"' in data) if isinstance(data, str) else (b'"session_expired"' in data)
 
 
 def _with_servers(settings: RtcSettings, entries: list[dict[str, object]]) -> RtcSettings:
