@@ -60,16 +60,16 @@ async def test_a_spoken_question_is_answered_aloud_where_webrtc_is_blocked(tmp_p
         await page.evaluate(NO_WAY)
         await connected(page, microphone=True, timing={"path_ms": 300})
         assert (await told(page, "connection.fallback"))["transport"] == "websocket"
-        await until(page, f"/time|what|is/.test({words('user')})", seconds=40)
-        await until(page, "call.activity.phase === 'speaking' && call.levels.output > 0.02", seconds=40)
-        await until(page, "call.activity.phase === 'listening'", seconds=40)
+        await until(page, f"/time|what|is/.test({words('user')})", seconds=75)
+        await until(page, "call.activity.phase === 'speaking' && call.levels.output > 0.02", seconds=75)
+        await until(page, "call.activity.phase === 'listening'", seconds=75)
         turn = await page.evaluate("call.turns.all.find((turn) => turn.heard_at !== null)")
         assert turn["kind"] == "spoken"
         await page.evaluate("call.disconnect()")
 
 
 async def test_a_call_outlives_its_server(tmp_path: Path) -> None:
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(150):
         first = engine_at(0)
         port = await first.__aenter__()
         async with opened_page(port) as page:
@@ -83,9 +83,9 @@ async def test_a_call_outlives_its_server(tmp_path: Path) -> None:
             await until(page, "call.state === 'reconnecting'", 20)
             await page.evaluate("call.sendText('what can you do?')")
             async with engine_at(port):
-                renewed = await told(page, "connection.renewed", seconds=40)
+                renewed = await told(page, "connection.renewed", seconds=75)
                 assert renewed["reason"] == "lost"
-                await until(page, f"/repeat/.test({words('assistant')})", seconds=40)
+                await until(page, f"/repeat/.test({words('assistant')})", seconds=75)
                 said = await page.evaluate("call.chat.messages.filter((m) => m.role === 'user').map((m) => m.text)")
                 assert said == ["my name is Ada", "what can you do?"]
                 await page.evaluate("call.disconnect()")

@@ -70,7 +70,13 @@ async def test_the_page_scores_well(path: str, tmp_path: Path) -> None:
     async with live_server(ScriptedAnswerer(), ServerSettings(inspect=True)) as server:
         wanted = CATEGORIES
         for run in range(RUNS):
-            report = await measured(program, chromium, f"{server.base_url}{path}", wanted, tmp_path)
+            try:
+                report = await measured(program, chromium, f"{server.base_url}{path}", wanted, tmp_path)
+            except AssertionError as error:
+                # Its own trace of the browser was lost (NO_NAVSTART and the like): it asks to be run again.
+                if "Please run Lighthouse again" not in str(error) or run == RUNS - 1:
+                    raise
+                continue
             low = [one for one in wanted if round(100 * report["categories"][one]["score"]) < ENOUGH]
             if low != ["performance"] or run == RUNS - 1:
                 break
