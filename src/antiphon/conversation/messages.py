@@ -78,7 +78,7 @@ class UIMessage(Struct, frozen=True, kw_only=True):
 
     kind: how the app draws it; without one it is plain text. payload: anything the app needs for that. id: made up
     when None; that of an earlier own message replaces it. after: id of the message to stand after; the last one if
-    None or not there (any more). time: milliseconds; None for now.
+    None or not there (any more). time: milliseconds; the present moment if None.
     """
 
     kind: str | None = None

@@ -14,7 +14,7 @@ from antiphon.client.audio import AudioUnavailable, EchoCanceller, EchoControl, 
 from antiphon.client.audio.echo import PIECE_BYTES, open_echo_control
 from speech_samples import noise, say
 
-np = pytest.importorskip("numpy")
+np = pytest.importorskip("numpy", reason="antiphon[audio] is not installed")
 pytest.importorskip("pywebrtc_audio", reason="the canceller has no wheel for this machine")
 
 RATE = 24_000
