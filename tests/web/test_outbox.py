@@ -16,7 +16,7 @@ PLAY = """async (steps) => {
   let asked = null;
   for (const [kind, value] of steps) {
     let events = [];
-    if (kind === "say") events = outbox.say({ id: value, text: value, image: null });
+    if (kind === "say") events = [...outbox.interrupt(), ...outbox.tell({ id: value }), ...outbox.respond()];
     if (kind === "interrupt") events = outbox.interrupt();
     if (kind === "refused") events = outbox.hear({ type: "error", error: { code: value, event_id: asked } });
     if (kind === "hear") events = outbox.hear(value);

@@ -18,22 +18,7 @@ export class Outbox {
   #nextEvent = 1;
 
   /**
-   * Typed text, a photo, or both. What is being said now is interrupted.
-   * @param {{id: string, text: string, image: string|null}} message
-   * @returns {object[]}
-   */
-  say({ id, text, image }) {
-    const content = [];
-    if (image) content.push({ type: "input_image", image_url: image });
-    if (text) content.push({ type: "input_text", text });
-    const item = { id, type: "message", role: "user", content };
-    const out = [...this.interrupt(), { type: "conversation.item.create", event_id: this.#eventId(), item }];
-    this.#wanted = {};
-    return [...out, ...this.#ask()];
-  }
-
-  /**
-   * An item that interrupts nothing: a tool's output, a message told again in a new session.
+   * An item, which by itself interrupts nothing and asks for nothing: a message, a tool's output.
    * @param {object} item
    * @returns {object[]}
    */

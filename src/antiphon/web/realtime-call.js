@@ -1,9 +1,11 @@
 // @ts-check
 /**
- * A call: what a web developer holds in the hand. It owns the connection, the devices, the conversation and the tools of
- * the page, and wires them to each other; each of them decides about its own things in a file of its own.
+ * A call: what a web developer holds in the hand. It owns the connection, the devices and the conversation, and wires them
+ * to each other; each of them decides about its own things in a file of its own. Not here: which events go out and when,
+ * and what is made of those that come in (exchange.js).
  *
  * @typedef {import("./connection.js").ConnectionState} ConnectionState
+ * @typedef {import("./exchange.js").Middleware} Middleware
  * @typedef {import("./problems.js").Problem} Problem
  * @typedef {import("./stats.js").ConnectionStats} ConnectionStats
  *
@@ -21,28 +23,21 @@
  * @property {Partial<import("./chat.js").ChatSettings>} [chat]  when messages appear, and how many are kept
  * @property {Record<string, import("./usage.js").Price>} [prices]  by model, for `usage.cost`; without: OpenAI's
  * @property {Partial<import("./continuity.js").Timing>} [timing]
- *
- * @typedef {object} Middleware  each gets an event and returns it, another one, or null to drop it; undefined: unchanged
- * @property {(event: any) => any} [incoming]
- * @property {(event: any) => any} [outgoing]
  */
 
 import { addressesOf } from "./addresses.js";
-import { AskedSession } from "./asked-session.js";
 import { CallMeter } from "./call-meter.js";
 import { Connection, newId } from "./connection.js";
 import { USUAL_TIMING } from "./continuity.js";
 import { Conversation } from "./conversation.js";
+import { Exchange, now } from "./exchange.js";
 import { wakeAudio } from "./meter.js";
 import { listDevices, Microphone } from "./microphone.js";
-import { Outbox } from "./outbox.js";
-import { outputText, PageTools } from "./page-tools.js";
 import { CallError, problemOf } from "./problems.js";
 import { PushToTalk } from "./push-to-talk.js";
 import { Speaker } from "./speaker.js";
 import { noStats } from "./stats.js";
 import { Trace } from "./trace.js";
-import { UnsentMessages } from "./unsent.js";
 
 const WANTED_MS = 15 * 60_000;
 
@@ -55,51 +50,39 @@ export class RealtimeCall {
   /** @type {Microphone} */ #microphone;
   /** @type {Speaker} */ #speaker;
   /** @type {Conversation} */ #conversation;
-  #handlers;
-  #timing;
-  /** @type {import("./speech-activity.js").Phase} */ #phase = "listening";
-  #outbox = new Outbox();
-  #tools;
-  /** @type {Middleware[]} */ #middleware = [];
+  /** @type {Exchange} */ #exchange;
   #trace;
   #meter = new CallMeter();
-  /** @type {AskedSession} */ #session;
-  #unsent = new UnsentMessages();
   /** @type {Promise<void>|null} */ #connecting = null;
   /** @type {Problem|null} */ #problem = null;
   #pushToTalk = new PushToTalk({
-    send: (event) => this.#send([{ ...event, event_id: newId("event") }]),
+    send: (event) => this.#exchange.send([{ ...event, event_id: newId("event") }]),
     interrupt: () => this.interrupt(),
     respond: () => this.respond(),
     setMuted: (isMuted) => this.setMuted(isMuted),
   });
   /** @type {"voice"|"text"} */ #mode = "voice";
-  #isSpeaking = false;
-  #isAnswerCutOff = false; // the line went while an answer was expected, made or heard
-  /** @type {string|null} */ #response = null; // the newest one
-  /** @type {string|null} */ #interrupted = null;
-  #lastWanted = performance.now();
   #leave = new AbortController();
 
   /** @param {CallOptions} [options] */
   constructor(options = {}) {
     this.#options = options;
     this.#conversation = new Conversation({ chat: options.chat, prices: options.prices });
-    this.#handlers = this.#conversation.handlers;
-    this.#timing = { ...USUAL_TIMING, ...options.timing };
+    const timing = { ...USUAL_TIMING, ...options.timing };
     this.#microphone = new Microphone(typeof options.microphone === "object" ? options.microphone : null, (problem) => this.#microphoneChanged(problem));
     this.#speaker = new Speaker(options.sound ?? null, (isBlocked) => this.#tell({ type: "speaker.blocked", is_blocked: isBlocked }));
-    this.#tools = new PageTools({
-      onOutput: (callId, output) => this.#sendOutput(callId, output),
-      onAllDone: () => this.#send(this.#outbox.respond()),
-    });
-    this.#session = new AskedSession(options.session === undefined ? USUAL_SESSION : options.session, this.#tools, (session) => {
-      const event = { type: "session.update", event_id: newId("event"), session };
-      return this.#send([event]) ? event.event_id : null;
-    }, this.#timing.confirm_ms);
     const { token } = options;
     const addresses = addressesOf(options.url ?? new URL(".", import.meta.url), options.model ?? null);
     this.#trace = new Trace(addresses.calls);
+    this.#exchange = new Exchange(
+      {
+        isOpen: () => this.state === "connected",
+        send: (event) => this.#connection.send(event),
+        hush: (isHushed) => this.#speaker.hush(isHushed),
+        onSound: (id) => this.#meter.listenForAnswer(() => this.#conversation.router.playout.playing !== id, () => this.#conversation.sounded(now())),
+      },
+      this.#conversation, this.#trace, options.session === undefined ? USUAL_SESSION : options.session, timing.confirm_ms,
+    );
     this.#connection = new Connection(
       {
         transport: options.transport ?? "auto",
@@ -113,22 +96,25 @@ export class RealtimeCall {
             }
           },
           iceServers: options.iceServers ?? null,
-          timing: this.#timing,
+          timing,
           worklet: new URL(options.worklet ?? "worklet.js", import.meta.url).href,
         },
-        past: (created) => ({ session: this.#session.wanted(created), items: this.#past() }),
-        isQuiet: () => this.#outbox.isIdle && !this.#isSpeaking && this.#tools.running.size === 0 && !this.#pushToTalk.isTalking,
-        isWanted: () => performance.now() - this.#lastWanted < WANTED_MS,
+        past: (created) => ({ session: this.#exchange.session.wanted(created), items: this.#exchange.past() }),
+        isQuiet: () => this.#exchange.isQuiet && !this.#pushToTalk.isTalking,
+        isWanted: () => performance.now() - this.#exchange.lastWanted < WANTED_MS,
       },
       {
         onState: (state, problem) => this.#stateChanged(state, problem),
         onSteady: (isSteady) => this.#tell({ type: isSteady ? "connection.steady" : "connection.unsteady" }),
         onFallback: (problem) => this.#tell({ type: "connection.fallback", transport: "websocket", problem }),
-        onEvent: (event) => this.#receive(event),
-        onSent: (event) => this.#ownSent(event),
+        onEvent: (event) => this.#exchange.hear(event),
+        onSent: (event) => this.#exchange.ownSent(event),
         onSetUp: (dir, event) => this.#trace.add(dir, event, { set_up: true, hidden: true }),
         onVoice: (stream) => this.#voiceChanged(stream),
-        onTakeover: (reason, replayed) => this.#tookOver(reason, replayed),
+        onTakeover: (reason, replayed) => {
+          this.#exchange.goOn(reason);
+          if (reason !== "first") this.#tell({ type: "connection.renewed", reason, replayed });
+        },
       },
     );
   }
@@ -144,7 +130,7 @@ export class RealtimeCall {
   /** @returns {"webrtc"|"websocket"|null} how sound travels now */
   get transport() { return this.#connection.line?.kind ?? null; }
   /** The session in effect, as the server last told it. */
-  get session() { return this.#session.effective; }
+  get session() { return this.#exchange.session.effective; }
   /** Bytes that one event may have now. */
   get messageLimit() { return this.#connection.line?.messageLimit ?? 65_536; }
 
@@ -159,9 +145,7 @@ export class RealtimeCall {
     if (this.state === "connected" || this.state === "reconnecting") return Promise.resolve();
     wakeAudio();
     this.#speaker.unlock();
-    this.#lastWanted = performance.now();
-    this.#conversation.record.clear(); // a new call: who answers does not know the one before
-    this.#unsent.giveUp();
+    this.#exchange.begin();
     this.#leave = new AbortController();
     this.#watchWorld(this.#leave.signal);
     const wantsMicrophone = this.#options.microphone !== false && this.#mode === "voice";
@@ -189,15 +173,12 @@ export class RealtimeCall {
    * @returns {() => void} forgets the handler
    */
   on(pattern, handler) {
-    return this.#handlers.on(pattern, handler);
+    return this.#conversation.handlers.on(pattern, handler);
   }
 
   /** Sees every event of the wire before anybody else, and may change or drop it. @param {Middleware} middleware @returns {() => void} */
   use(middleware) {
-    this.#middleware = [...this.#middleware, middleware];
-    return () => {
-      this.#middleware = this.#middleware.filter((other) => other !== middleware);
-    };
+    return this.#exchange.use(middleware);
   }
 
   // ── saying ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -214,15 +195,10 @@ export class RealtimeCall {
     if (image) content.push({ type: "input_image", image_url: image });
     if (text) content.push({ type: "input_text", text });
     const item = { id: newId("item"), type: "message", role: "user", content };
-    this.#lastWanted = performance.now();
+    this.#exchange.wanted();
     if (this.state === "idle" || this.state === "disconnected" || this.state === "error") throw new CallError({ kind: "not_connected" });
     if (JSON.stringify(item).length + 200 > this.messageLimit) throw new CallError({ kind: "message_too_large" });
-    if (this.#unsent.isFull) throw new CallError({ kind: "queue_full" });
-    const entry = this.#unsent.add(item, respond);
-    if (this.state === "connected") {
-      if (interrupt) this.#hushNow();
-      this.#sendUnsent(entry, interrupt);
-    } else this.#showSent({ type: "conversation.item.create", item });
+    this.#exchange.say(item, respond, interrupt);
     return item.id;
   }
 
@@ -246,22 +222,17 @@ export class RealtimeCall {
 
   /** Sends an event of the protocol as it is. @param {any} event @returns {boolean} false: it did not go out */
   sendRaw(event) {
-    return this.#send([event]);
+    return this.#exchange.send([event]);
   }
 
   /** Asks for an answer, now or when the present one is done. @param {object} [params]  of `response.create` */
   respond(params = {}) {
-    // One that is not of the conversation stands in nobody's way.
-    const isAside = /** @type {any} */ (params).conversation === "none";
-    this.#send(isAside ? [{ type: "response.create", event_id: newId("event"), response: params }] : this.#outbox.respond(params));
+    this.#exchange.respond(params);
   }
 
   /** Stops the answer that is being made or played. @returns {boolean} whether there was one */
   interrupt() {
-    if (!this.#outbox.canInterrupt) return false;
-    this.#hushNow();
-    this.#send(this.#outbox.interrupt());
-    return true;
+    return this.#exchange.interrupt();
   }
 
   /**
@@ -271,7 +242,7 @@ export class RealtimeCall {
    *   where it is not what was asked for. Rejects with CallError when the server refuses it
    */
   updateSession(changes) {
-    return this.#session.change(changes, this.state === "connected");
+    return this.#exchange.session.change(changes, this.state === "connected");
   }
 
   // ── tools in the page ─────────────────────────────────────────────────────────────────────────────────────────
@@ -282,18 +253,17 @@ export class RealtimeCall {
    * @returns {() => void} takes it away again
    */
   addTool(tool) {
-    this.#tools.add(tool);
-    this.#session.toolsChanged(this.state === "connected");
+    const { tools, session } = this.#exchange;
+    tools.add(tool);
+    session.toolsChanged(this.state === "connected");
     return () => {
-      if (this.#tools.remove(tool.name)) this.#session.toolsChanged(this.state === "connected");
+      if (tools.remove(tool.name)) session.toolsChanged(this.state === "connected");
     };
   }
 
   /** Gives a tool's result by hand. @param {string} callId @param {unknown} output  a string, or anything for JSON */
   sendToolOutput(callId, output) {
-    if (this.#tools.output(callId, output)) return;
-    this.#sendOutput(callId, outputText(output));
-    this.#send(this.#outbox.respond());
+    this.#exchange.giveOutput(callId, output);
   }
 
   // ── voice and devices ─────────────────────────────────────────────────────────────────────────────────────────
@@ -358,7 +328,7 @@ export class RealtimeCall {
 
   /** The key goes down, the key comes up. @param {boolean} isDown */
   talk(isDown) {
-    this.#lastWanted = performance.now();
+    this.#exchange.wanted();
     this.#pushToTalk.talk(isDown);
   }
 
@@ -412,181 +382,31 @@ export class RealtimeCall {
   /** All of what the pure parts know. */
   get conversation() { return this.#conversation; }
 
-  // ── inside: events ────────────────────────────────────────────────────────────────────────────────────────────
-
-  /** @param {any} given */
-  #receive(given) {
-    this.#trace.add("in", given);
-    /** @type {any} */ let event = given;
-    for (const { incoming } of this.#middleware) {
-      const next = incoming?.(event);
-      if (next === null) return;
-      event = next ?? event;
-    }
-    const at = now();
-    switch (event.type) {
-      case "input_audio_buffer.speech_started":
-        this.#isSpeaking = true;
-        this.#lastWanted = performance.now();
-        break;
-      case "input_audio_buffer.speech_stopped":
-      case "input_audio_buffer.cleared":
-        this.#isSpeaking = false;
-        break;
-      case "response.created":
-        this.#response = event.response?.id ?? null;
-        this.#speaker.hush(false);
-        break;
-      case "output_audio_buffer.started":
-        // That of the interrupted one may come late.
-        if (event.response_id !== this.#interrupted) this.#speaker.hush(false);
-        break;
-      case "conversation.item.added":
-      case "conversation.item.created":
-        this.#unsent.confirm(event.item?.id);
-        break;
-      case "error":
-        this.#refused(event.error ?? {});
-        break;
-    }
-    this.#session.hear(event);
-    this.#tools.hear(event);
-    if (this.#handlers.wants(`server.${event.type}`)) this.#handlers.tell({ type: `server.${event.type}`, event, at });
-    const { playout } = this.#conversation.router;
-    for (const { type, response_id: id } of this.#conversation.receive(event, at)) {
-      if (type === "assistant.audio_started") this.#meter.listenForAnswer(() => playout.playing !== id, () => this.#conversation.sounded(now()));
-    }
-    this.#send(this.#outbox.hear(event));
-    this.#lookAtActivity();
-  }
-
-  #lookAtActivity() {
-    const { phase } = this.#conversation.activity;
-    if (phase === this.#phase) return;
-    this.#phase = phase;
-    this.#tell({ type: "activity.changed", ...this.#conversation.activity.now });
-  }
-
-  /** What the connection and its lines send by themselves. @param {any} event */
-  #ownSent(event) {
-    this.#trace.add("out", event);
-    this.#conversation.sent(event, now());
-  }
-
-  /** @param {any[]} events @returns {boolean} */
-  #send(events) {
-    let isAllSent = true;
-    for (const given of events) {
-      /** @type {any} */ let event = given;
-      for (const { outgoing } of this.#middleware) {
-        const next = outgoing?.(event);
-        event = next === undefined ? event : next;
-        if (event === null) break;
-      }
-      if (event === null) continue;
-      if (!this.#connection.send(event)) {
-        isAllSent = false;
-        continue;
-      }
-      this.#trace.add("out", event);
-      this.#showSent(event);
-    }
-    return isAllSent;
-  }
-
-  /** @param {any} event */
-  #showSent(event) {
-    const at = now();
-    if (this.#handlers.wants(`client.${event.type}`)) this.#handlers.tell({ type: `client.${event.type}`, event, at });
-    this.#conversation.sent(event, at);
-    this.#lookAtActivity();
-  }
+  // ── inside ────────────────────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {{type: string, [field: string]: any}} event */
   #tell(event) {
-    this.#handlers.tell(event);
+    this.#conversation.handlers.tell(event);
   }
-
-  /** @param {import("./unsent.js").Unsent} entry @param {boolean} interrupts */
-  #sendUnsent(entry, interrupts) {
-    const events = /** @type {any[]} */ ([
-      ...(interrupts ? this.#outbox.interrupt() : []), ...this.#outbox.tell(entry.item), ...(entry.respond ? this.#outbox.respond() : []),
-    ]);
-    entry.eventId = events.find((event) => event.item)?.event_id ?? null;
-    this.#send(events);
-  }
-
-  /** @param {{event_id?: string, message?: string}} error */
-  #refused(error) {
-    const entry = this.#unsent.refuse(error.event_id);
-    if (entry) this.#tell({ type: "message.unsent", item_id: entry.item.id, problem: { kind: "refused", detail: error.message } });
-  }
-
-  /** @param {string} callId @param {string} output */
-  #sendOutput(callId, output) {
-    const item = { id: newId("item"), type: "function_call_output", call_id: callId, output };
-    const entry = this.#unsent.add(item, false);
-    if (this.state === "connected") this.#sendUnsent(entry, false);
-  }
-
-  #hushNow() {
-    if (!this.#outbox.canInterrupt) return;
-    this.#interrupted = this.#response;
-    this.#speaker.hush(true); // at once; the server's word takes a moment
-  }
-
-  /** What a new session is told: without what is still to be said in it. */
-  #past() {
-    return this.#conversation.record.items(this.#tools.running).filter((item) => !this.#unsent.has(item.id));
-  }
-
-  // ── inside: the connection ────────────────────────────────────────────────────────────────────────────────────
 
   /** @param {ConnectionState} state @param {Problem|null} problem */
   #stateChanged(state, problem) {
     this.#problem = problem;
     if (state === "connected") {
       this.#trace.travelsBy(this.transport ?? "");
-      this.#meter.start(() => this.stats(), () => this.#conversation.tick(now()) && this.#lookAtActivity());
+      this.#meter.start(() => this.stats(), () => this.#exchange.tick());
     } else {
-      this.#isAnswerCutOff = state === "reconnecting" && (!this.#outbox.isIdle || this.#conversation.activity.phase === "thinking");
       this.#meter.stop();
-      this.#session.lineGone();
-      this.#isSpeaking = false;
-      if (state !== "connecting") this.#trace.note("session_gone");
-      this.#conversation.disconnected(now());
-      this.#lookAtActivity();
+      this.#exchange.lineGone(state);
     }
     if (state === "disconnected" || state === "error") {
       this.#leave.abort();
-      this.#tools.stop();
       this.#microphone.close();
       this.#meter.silence();
       this.#speaker.setStream(null);
-      for (const { item } of this.#unsent.giveUp()) {
-        this.#conversation.notSent({ type: "conversation.item.create", item }, "", now());
-        this.#tell({ type: "message.unsent", item_id: item.id, problem: problem ?? { kind: "aborted" } });
-      }
+      this.#exchange.end(problem);
     }
     this.#tell({ type: "connection.changed", state, problem, transport: this.transport });
-  }
-
-  /** @param {import("./connection.js").Reason} reason @param {number} replayed */
-  #tookOver(reason, replayed) {
-    this.#outbox = new Outbox();
-    this.#tools.renew();
-    this.#isSpeaking = false;
-    const waiting = this.#unsent.all;
-    // Exactly once: what was confirmed came with the history, what was not is said now, in its order.
-    for (const entry of waiting) {
-      const [event] = /** @type {any[]} */ (this.#outbox.tell(entry.item));
-      entry.eventId = event.event_id;
-      this.#send([event]);
-    }
-    const isOwed = reason === "lost" && this.#isAnswerCutOff;
-    this.#isAnswerCutOff = false;
-    if (isOwed || waiting.some(({ respond, item }) => respond || item.type === "function_call_output")) this.#send(this.#outbox.respond());
-    if (reason !== "first") this.#tell({ type: "connection.renewed", reason, replayed });
   }
 
   /** @param {MediaStream} stream */
@@ -613,12 +433,7 @@ export class RealtimeCall {
       this.#connection.hurry();
     }, { signal });
     navigator.mediaDevices?.addEventListener?.("devicechange", async () => {
-      if (this.#handlers.wants("devices.changed")) this.#tell({ type: "devices.changed", ...(await listDevices()) });
+      if (this.#conversation.handlers.wants("devices.changed")) this.#tell({ type: "devices.changed", ...(await listDevices()) });
     }, { signal });
   }
-}
-
-/** Milliseconds since 1970 that never go back. */
-function now() {
-  return performance.timeOrigin + performance.now();
 }
