@@ -9,8 +9,8 @@ import httpx
 import pytest
 
 from antiphon.server import ServerSettings
-from antiphon.server.lean import lean
-from antiphon.server.page import MEDIA_TYPES, packaged_page
+from antiphon.server.page import MEDIA_TYPES
+from antiphon.server.page_texts import packaged_page, packaged_texts
 from antiphon.server.shell import WORKER
 from live_server import live_server
 from scripted_answerer import ScriptedAnswerer
@@ -95,9 +95,10 @@ async def test_every_file_of_the_packaged_page_is_served() -> None:
             response = await client.get(f"/{path}")
             assert response.status_code == 200, path
             assert response.headers["content-type"] == MEDIA_TYPES[file.suffix]
-            # The service worker is told what the page is made of; everything else is as it lies there.
+            # The service worker is told what the page is made of; all else is as it lies there, or its short form.
             content = response.content.partition(b"\n")[2] if path == WORKER else response.content
-            assert content == lean(file.suffix, file.read_bytes())
+            text = packaged_texts().at(path)
+            assert content == (text.plain if text else file.read_bytes())
 
 
 async def test_texts_travel_compressed_to_whoever_takes_that(http: httpx.AsyncClient) -> None:
@@ -113,6 +114,20 @@ async def test_a_changed_file_is_served_as_it_is_now(http: httpx.AsyncClient, tm
     assert (await http.get("/app.js")).text == "export {}"
     (tmp_path / "page" / "app.js").write_text("export const changed = true;")
     assert (await http.get("/app.js")).text == "export const changed = true;"
+
+
+async def test_a_part_of_the_packaged_page_that_is_unchanged_costs_no_body() -> None:
+    async with (
+        live_server(ScriptedAnswerer()) as server,
+        httpx.AsyncClient(base_url=server.base_url) as client,
+    ):
+        first = await client.get("/main.js")
+        again = await client.get("/main.js", headers={"If-None-Match": f'"other", {first.headers["etag"]}'})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["content-security-policy"]
+        assert (await client.get("/main.js", headers={"If-None-Match": 'W/"other"'})).status_code == 200
+        for missing in ("/missing.js", "/../pyproject.toml", "/locked", "/sub/../main.css"):
+            assert (await client.get(missing)).status_code == 404, missing
 
 
 async def test_asking_only_for_the_headers_brings_no_body(http: httpx.AsyncClient) -> None:

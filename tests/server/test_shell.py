@@ -9,7 +9,7 @@ import httpx
 import pytest
 
 from antiphon.server import ServerSettings
-from antiphon.server.page import packaged_page
+from antiphon.server.page_texts import packaged_page, packaged_texts
 from antiphon.server.shell import shell_of
 from live_server import live_server
 from scripted_answerer import ScriptedAnswerer
@@ -69,4 +69,6 @@ async def test_the_worker_knows_the_page_and_is_asked_for_each_time(folder: Path
 
 def test_the_pages_own_shell_has_all_that_the_page_needs() -> None:
     files = set(shell_of(packaged_page()).files)
-    assert {"./", "main.js", "page.css", "tokens.css", "manifest.webmanifest", "icons/icon-512.png"} <= files
+    assert {"./", "main.js", "style.css", "worklet.js", "manifest.webmanifest", "icons/icon-512.png"} <= files
+    # What travels inside another file is not fetched a second time.
+    assert not files & packaged_texts().references()

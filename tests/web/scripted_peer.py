@@ -27,7 +27,8 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from antiphon.server.page import Page, packaged_page
+from antiphon.server.page import Page
+from antiphon.server.page_texts import packaged_page
 from live_server import live_app
 
 RATE = 48_000

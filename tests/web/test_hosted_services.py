@@ -11,7 +11,7 @@ from starlette.routing import Route as Path
 from starlette.staticfiles import StaticFiles
 
 from antiphon.protocol import RealtimeSession
-from antiphon.server.page import packaged_page
+from antiphon.server.page_texts import packaged_page
 from fakes.hosted import HostedFake
 from live_server import live_app
 from web.calling import until

@@ -12,7 +12,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page
 
 from antiphon.server import ServerSettings, bind, create_app, listening
-from antiphon.server.page import packaged_page
+from antiphon.server.page_texts import packaged_page
 from live_server import LiveServer, live_server
 from scripted_answerer import ScriptedAnswerer
 

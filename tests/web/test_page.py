@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from playwright.async_api import Browser, Page, Route, expect
 
+from antiphon.server.linking import read_module
+from antiphon.server.page_texts import packaged_page
 from web.scripted_peer import ABOUT, ScriptedServer
 from web.wire import (
     answer_begins,
@@ -624,3 +626,18 @@ async def test_the_arcs_keep_still_for_those_who_ask_for_it(browser: Browser, se
     assert not await page.evaluate("document.querySelector('.arc-them .arc-wave').getAttribute('d')")
     assert await page.evaluate("document.getAnimations().length") == 0
     await context.close()
+
+
+async def test_no_module_hides_what_another_one_takes_from_the_browser(modules: Page) -> None:
+    """They stand in one file when they travel, so that a name at the top of one is there for all."""
+    tops = {
+        name
+        for path in packaged_page().rglob("*.js")
+        if path.name not in ("worklet.js", "service-worker.js")
+        for name in read_module(path.name, path.read_text()).tops
+    }
+    # Not `in`: that finds the page's elements by their ids, too.
+    places = "[globalThis, Window.prototype, EventTarget.prototype]"
+    is_taken = f"{places}.some((place) => Object.hasOwn(place, name))"
+    hidden = await modules.evaluate(f"(names) => names.filter((name) => {is_taken})", sorted(tops))
+    assert hidden == []

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, Page
 
-from antiphon.server.page import packaged_page
+from antiphon.server.page_texts import packaged_page
 from web.scripted_peer import ScriptedServer
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]

@@ -18,7 +18,8 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from antiphon.audio.wav import wav_bytes
 from antiphon.server.door import may_inspect
 from antiphon.server.inspecting import CallRecord, Inspector
-from antiphon.server.page import HEADERS, MEDIA_TYPES, Page, packaged_page
+from antiphon.server.page import HEADERS, MEDIA_TYPES, Page
+from antiphon.server.page_texts import packaged_page
 from antiphon.server.settings import ServerSettings
 from antiphon.server.tracks import RATE, stereo
 

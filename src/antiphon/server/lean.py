@@ -1,49 +1,42 @@
-"""The page's files as they travel: without what only people read, and compressed. Pure functions.
-
-No build step makes them: what is in `web/` is what runs, less its comments and indentation, which are two fifths of it
-on the wire. Names, strings and the order of things stay as they are written.
+"""Styles and markup as they travel: without what only people read, and compressed. Pure functions; scripts:
+linking.py.
 """
 
 from __future__ import annotations
 
 import gzip
 import re
+from collections.abc import Mapping
 
-_BLOCK_COMMENT = re.compile(r"^[ \t]*/\*(?:(?!\*/).)*\*/[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
-_LINE_COMMENT = re.compile(r"^[ \t]*//[^\n]*(?:\n|\Z)", re.MULTILINE)
-_CAST = re.compile(r"/\*\* @(?:type|param|returns|template)\b(?:(?!\*/)[^\n])*\*/ ?")
-"""A type in the middle of a line: `/** @type {any} */ (value)`."""
-_TRAILING_COMMENT = re.compile(r"(?<=[;,{}()\]]) +// [^\n\"'`]*$", re.MULTILINE)
-"""Only where no quote follows, for then it cannot be inside a string."""
-_INDENTATION = re.compile(r"^[ \t]+|[ \t]+$", re.MULTILINE)
-_BLANK_LINES = re.compile(r"\n{2,}")
-
-
-def lean_script(source: str) -> str:
-    """A script without comments and indentation. Its strings must not span lines, which a test of the page holds."""
-    for comment in (_BLOCK_COMMENT, _LINE_COMMENT, _CAST, _TRAILING_COMMENT):
-        source = comment.sub("", source)
-    return _without_space(source)
+_BLANK = r"(?:\s|/\*(?:(?!\*/).)*\*/)"
+_STRING_OR_BLANK = re.compile(rf"(\"[^\"]*\"|'[^']*')|{_BLANK}*([{{}};,>]){_BLANK}*|(:){_BLANK}+|{_BLANK}+", re.DOTALL)
+_IMPORT = re.compile(r"^@import \"([^\"/]+)\";\n", re.MULTILINE)
+_INDENTATION = re.compile(r"\n\s+")
 
 
 def lean_style(source: str) -> str:
-    """A style sheet without comments and indentation."""
-    return _without_space(re.sub(r"/\*.*?\*/", "", source, flags=re.DOTALL))
+    """A style sheet without comments, and without the white space that means nothing."""
+    # A space before a colon stays: `a :hover` is not `a:hover`.
+    short = _STRING_OR_BLANK.sub(lambda found: found[1] or found[2] or found[3] or " ", source)
+    return short.strip().replace(";}", "}") + "\n"
 
 
-def lean(suffix: str, content: bytes) -> bytes:
-    """A file of the page, by the suffix of its name; kinds that are not known stay as they are."""
-    if suffix == ".js":
-        return lean_script(content.decode()).encode()
-    if suffix == ".css":
-        return lean_style(content.decode()).encode()
-    return content
+def whole_style(path: str, sources: Mapping[str, str]) -> str:
+    """A style sheet with those that it imports in their places. Raises KeyError for one that is not there.
+
+    sources: texts by path; they import from their own folder, each with a line of its own: `@import "tokens.css";`.
+    """
+    folder = path.rpartition("/")[0]
+    return _IMPORT.sub(
+        lambda found: whole_style(f"{folder}/{found[1]}" if folder else found[1], sources), sources[path]
+    )
+
+
+def lean_markup(source: str) -> str:
+    """A page without indentation. It must have no element that keeps its white space."""
+    return _INDENTATION.sub("\n", source)
 
 
 def compressed(content: bytes) -> bytes:
     """The same bytes for the same content, whenever and wherever."""
     return gzip.compress(content, 9, mtime=0)
-
-
-def _without_space(source: str) -> str:
-    return _BLANK_LINES.sub("\n", _INDENTATION.sub("", source)).strip("\n") + "\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path, PurePosixPath
 
 from starlette.datastructures import Headers
@@ -10,7 +11,8 @@ from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
-from antiphon.server.lean import compressed, lean
+from antiphon.server.lean import compressed
+from antiphon.server.page_texts import SUFFIXES, Text, packaged_page, packaged_texts
 
 MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
@@ -50,14 +52,14 @@ _COMPRESSED = frozenset({".html", ".js", ".mjs", ".css", ".json", ".webmanifest"
 class Page(StaticFiles):
     """The files of one folder, each with the page's security headers. Hidden files and unknown kinds do not exist.
 
-    Texts travel compressed, and the packaged page's own also without comments; a folder of somebody else's is served as
-    it is written.
-    """
+    Texts travel compressed, and the packaged page's own linked and short; a folder of somebody else's is served as it
+    is written."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(directory=folder, html=True)
-        self._is_ours = folder.is_relative_to(packaged_page())
-        self._texts: dict[str, tuple[int, int, bytes, bytes]] = {}
+        is_ours = folder.is_relative_to(packaged_page())
+        self._below = folder.relative_to(packaged_page()) if is_ours else None
+        self._texts: dict[str, tuple[int, int, Text]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -73,30 +75,43 @@ class Page(StaticFiles):
         if path != "." and name.suffix not in MEDIA_TYPES:
             # A folder's name, or a kind that is not served: one answer for both, and no redirect that would tell.
             raise HTTPException(404)
-        response = await super().get_response("index.html" if path == "." else path, scope)
-        suffix = ".html" if path == "." else name.suffix
-        if isinstance(response, FileResponse) and suffix in _COMPRESSED:
-            response = self._text(response, suffix, Headers(scope=scope))
+        name = PurePosixPath("index.html") if path == "." else name
+        asked = Headers(scope=scope)
+        if self._below is not None and name.suffix in SUFFIXES:
+            # Beside the event loop: the first time, the page is made.
+            text = await asyncio.to_thread(packaged_texts().at, (self._below / name).as_posix())
+            if text is None:
+                raise HTTPException(404)
+            response = _answer(text, asked)
+        else:
+            response = await super().get_response(str(name), scope)
+            if isinstance(response, FileResponse) and name.suffix in _COMPRESSED:
+                response = _answer(self._text(response), asked)
         response.headers.update(HEADERS)
         if response.status_code in (200, 206):
-            response.headers["Content-Type"] = MEDIA_TYPES[suffix]
+            response.headers["Content-Type"] = MEDIA_TYPES[name.suffix]
         return response
 
-    def _text(self, found: FileResponse, suffix: str, asked: Headers) -> Response:
-        """The same file as it travels. Made once, and anew when the file has changed."""
+    def _text(self, found: FileResponse) -> Text:
+        """A file as it is written. Read once, and anew when it has changed."""
         about = found.stat_result or Path(found.path).stat()
         kept = self._texts.get(str(found.path))
         if kept is None or kept[:2] != (about.st_mtime_ns, about.st_size):
             content = Path(found.path).read_bytes()
-            plain = lean(suffix, content) if self._is_ours else content
-            kept = (about.st_mtime_ns, about.st_size, plain, compressed(plain))
+            kept = (about.st_mtime_ns, about.st_size, Text(content, compressed(content), f"W/{found.headers['etag']}"))
             self._texts[str(found.path)] = kept
-        takes_gzip = "gzip" in asked.get("accept-encoding", "")
-        # Weak: of one file there are two forms.
-        headers = {"ETag": f"W/{found.headers['etag']}", "Vary": "Accept-Encoding"}
-        if takes_gzip:
-            headers["Content-Encoding"] = "gzip"
-        return Response(kept[3] if takes_gzip else kept[2], headers=headers)
+        return kept[2]
+
+
+def _answer(text: Text, asked: Headers) -> Response:
+    # A weak tag, for of one text there are two forms.
+    headers = {"ETag": text.etag, "Vary": "Accept-Encoding"}
+    if text.etag in asked.get("if-none-match", "").split(", "):
+        return Response(status_code=304, headers=headers)
+    takes_gzip = "gzip" in asked.get("accept-encoding", "")
+    if takes_gzip:
+        headers["Content-Encoding"] = "gzip"
+    return Response(text.packed if takes_gzip else text.plain, headers=headers)
 
 
 def locked_page(folder: Path | None) -> Response | None:
@@ -107,8 +122,3 @@ def locked_page(folder: Path | None) -> Response | None:
     if not file.is_file():
         return None
     return HTMLResponse(file.read_bytes(), 401, {**HEADERS, "Cache-Control": "no-store"})
-
-
-def packaged_page() -> Path:
-    """The folder of the page that comes with Antiphon."""
-    return Path(__file__).parent.parent / "web"

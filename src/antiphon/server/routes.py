@@ -27,7 +27,8 @@ from antiphon.server.ice_servers import ice_servers
 from antiphon.server.minting import Mint
 from antiphon.server.offers import Offers
 from antiphon.server.openapi import DOCUMENT
-from antiphon.server.page import Page, packaged_page
+from antiphon.server.page import Page
+from antiphon.server.page_texts import packaged_page
 from antiphon.server.refusals import Refusal
 from antiphon.server.settings import ServerSettings
 from antiphon.server.shell import WORKER, Worker

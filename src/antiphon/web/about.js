@@ -9,7 +9,7 @@ import { word } from "./words.js";
  */
 
 const STAGES = ["recognizer", "model", "voice", "vision"];
-const PATIENCE_MS = 60_000; // a server that still loads its models answers when it has them
+const ABOUT_PATIENCE_MS = 60_000; // a server that still loads its models answers when it has them
 
 /**
  * @param {string} base
@@ -17,7 +17,7 @@ const PATIENCE_MS = 60_000; // a server that still loads its models answers when
  */
 export async function fetchAbout(base) {
   try {
-    const response = await fetch(new URL("about", base), { signal: AbortSignal.timeout(PATIENCE_MS) });
+    const response = await fetch(new URL("about", base), { signal: AbortSignal.timeout(ABOUT_PATIENCE_MS) });
     return response.ok ? await response.json() : null;
   } catch {
     return null;

@@ -12,7 +12,7 @@ const STORE = "conversations";
 const MOST_CONVERSATIONS = 100;
 
 /** @returns {Promise<IDBDatabase>} */
-function open() {
+function openDatabase() {
   return new Promise((resolve, reject) => {
     const request = indexedDB.open(DATABASE, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(STORE, { keyPath: "id" }).createIndex("startedAt", "startedAt");
@@ -28,7 +28,7 @@ function open() {
  * @param {IDBTransactionMode} mode @param {(store: IDBObjectStore) => IDBRequest<T>} work @returns {Promise<T>}
  */
 async function within(mode, work) {
-  const database = await open();
+  const database = await openDatabase();
   try {
     return await new Promise((resolve, reject) => {
       const transaction = database.transaction(STORE, mode);

@@ -57,7 +57,7 @@ export class Attachment {
       this.clear();
       this.#photo = photo;
     } catch (error) {
-      this.observer.onProblem(problemOf(error));
+      this.observer.onProblem(photoProblem(error));
       return;
     }
     const picture = /** @type {HTMLCanvasElement} */ (byId("attached-picture"));
@@ -83,7 +83,7 @@ export class Attachment {
       if (this.#photo === photo) this.clear();
       return url;
     } catch (error) {
-      this.observer.onProblem(problemOf(error));
+      this.observer.onProblem(photoProblem(error));
       return null;
     }
   }
@@ -164,6 +164,6 @@ export class Attachment {
 }
 
 /** @param {unknown} error */
-function problemOf(error) {
+function photoProblem(error) {
   return error instanceof Error && error.name === "PhotoError" ? error.message : "photo_unreadable";
 }

@@ -29,7 +29,7 @@
 import { Entries, Part } from "./entries.js";
 
 /** @type {ChatSettings} */
-const USUAL = {
+const USUAL_CHAT = {
   user_placeholder_on_start: false, user_add_on_delta: true, assistant_placeholder_on_start: false, assistant_add_on_delta: true,
   is_meaningful: (text) => text.trim() !== "", show_tools: true, show_aside: false, show_system: false, keep_on_disconnect: true,
   most_messages: 1_000, most_added: 500, most_image_characters: 32 * 1024 * 1024,
@@ -46,7 +46,7 @@ export class Chat {
 
   /** @param {Partial<ChatSettings>} [settings] */
   constructor(settings = {}) {
-    const all = (this.settings = { ...USUAL, ...settings });
+    const all = (this.settings = { ...USUAL_CHAT, ...settings });
     this.#entries = new Entries((entry) => shows(all, entry), {
       most: all.most_messages, mostAdded: all.most_added, mostImageCharacters: all.most_image_characters,
     });

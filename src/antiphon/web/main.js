@@ -202,7 +202,7 @@ function toggleSide() {
   byId("details").setAttribute("aria-expanded", String(root.dataset.side === "open"));
 }
 
-function find() {
+function findWords() {
   if (!matchMedia("(min-width: 960px)").matches && document.documentElement.dataset.side !== "open") toggleSide();
   panel.focus();
 }
@@ -251,7 +251,7 @@ bindKeys({
   toggleMute: () => caller.toggleMute(),
   holdToTalk: (holds) => caller.hold(holds),
   focusText: () => text.focus(),
-  find,
+  find: findWords,
   settings: () => void openSettings(),
 });
 addEventListener("pagehide", () => {

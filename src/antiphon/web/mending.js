@@ -11,7 +11,8 @@ const OLDER_NAMES = /** @type {Record<string, string>} */ ({
   "response.audio_transcript.done": "response.output_audio_transcript.done",
 });
 const ITEM = "conversation.item.";
-const HEARD = `${ITEM}input_audio_transcription.`;
+/** Before the kinds of news about what was recognised. */
+export const HEARD = `${ITEM}input_audio_transcription.`;
 
 /** What each event must have to make sense: names of strings, and of objects with a "{" before. */
 const NEEDS = /** @type {Record<string, string[]>} */ ({

@@ -9,7 +9,7 @@
 import { CallError } from "./problems.js";
 
 /** @type {MediaTrackConstraints} */
-const USUAL = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
+const USUAL_MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoGainControl: true };
 
 export class Microphone {
   /** @type {MediaStream|null} */ #stream = null;
@@ -25,7 +25,7 @@ export class Microphone {
    */
   constructor(wishes, onChange) {
     this.#given = wishes instanceof MediaStream ? wishes : null;
-    this.#wishes = wishes instanceof MediaStream || wishes === null ? USUAL : { ...USUAL, ...wishes };
+    this.#wishes = wishes instanceof MediaStream || wishes === null ? USUAL_MICROPHONE : { ...USUAL_MICROPHONE, ...wishes };
     this.#onChange = onChange;
   }
 

@@ -8,7 +8,7 @@
 
 import { firstOf } from "./items.js";
 
-const MOST_RESPONSES = 64;
+const MOST_SOUNDS = 64;
 const PLAYED_TO_THE_END_MS = 25; // players count in blocks
 const PCM_BYTES_PER_MS = 48;
 const G711_BYTES_PER_MS = 8;
@@ -134,7 +134,7 @@ export class Playout {
     if (!sound) {
       sound = { received: new Map(), played: new Map(), isComplete: false, isInterrupted: false, wasHeard: false };
       this.#sounds.set(responseId, sound);
-      if (this.#sounds.size > MOST_RESPONSES) {
+      if (this.#sounds.size > MOST_SOUNDS) {
         const oldest = firstOf(this.#sounds.keys());
         for (const { itemId } of this.#sounds.get(oldest)?.received.values() ?? []) this.#responseOf.delete(itemId);
         this.#sounds.delete(oldest);

@@ -10,8 +10,8 @@
 import { Order } from "./item-order.js";
 import { mended } from "./mending.js";
 
-const MOST_ITEMS = 200;
-const MOST_BYTES = 512 * 1024; // of JSON, pictures included
+const MOST_KEPT_ITEMS = 200;
+const MOST_KEPT_BYTES = 512 * 1024; // of JSON, pictures included
 const KEPT = new Set(["message", "function_call", "function_call_output"]);
 
 export class ItemRecord {
@@ -134,7 +134,7 @@ export class ItemRecord {
     // "None" is said of the first item, and by some servers of every one: where items come in order, both mean the next place.
     this.#order.place(item.id, previous ?? undefined);
     if (isNew || isBetter) this.#store(item.id, item);
-    while (this.#items.size > 1 && (this.#items.size > MOST_ITEMS || this.#bytes > MOST_BYTES)) this.forget(this.#order.ids[0]);
+    while (this.#items.size > 1 && (this.#items.size > MOST_KEPT_ITEMS || this.#bytes > MOST_KEPT_BYTES)) this.forget(this.#order.ids[0]);
   }
 
   /** @param {string} id @param {any} item */

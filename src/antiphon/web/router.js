@@ -11,7 +11,7 @@
  */
 
 import { firstOf, Items } from "./items.js";
-import { mended } from "./mending.js";
+import { HEARD, mended } from "./mending.js";
 import { Playout } from "./playout.js";
 
 const MOST_RESPONSES = 4096; // of which it is known that they ended
@@ -282,8 +282,6 @@ export class Router {
     return [item, begun];
   }
 }
-
-const HEARD = "conversation.item.input_audio_transcription.";
 
 /** @type {Record<string, (router: Router, event: any) => Friendly[]>} */
 const ROUTES = {

@@ -50,18 +50,18 @@ export function settingsFrom(kept) {
   const given = /** @type {Record<string, unknown>} */ (typeof kept === "object" && kept !== null ? kept : {});
   const usual = usualSettings();
   return {
-    microphone: text(given.microphone, 512),
-    speaker: text(given.speaker, 512),
+    microphone: shortText(given.microphone, 512),
+    speaker: shortText(given.speaker, 512),
     volume: number(given.volume, 0, 1) ?? usual.volume,
-    voice: text(given.voice, 64),
+    voice: shortText(given.voice, 64),
     speed: number(given.speed, 0.25, 1.5),
-    instructions: text(given.instructions, LONGEST_INSTRUCTIONS),
+    instructions: shortText(given.instructions, LONGEST_INSTRUCTIONS),
     turns: oneOf(given.turns, TURNS),
     threshold: number(given.threshold, 0, 1),
     prefixMs: number(given.prefixMs, 0, 5000),
     silenceMs: number(given.silenceMs, 50, 5000),
     eagerness: oneOf(given.eagerness, EAGERNESS),
-    language: text(given.language, 16),
+    language: shortText(given.language, 16),
     isTextOnly: given.isTextOnly === true,
     keepsPast: given.keepsPast !== false,
   };
@@ -166,7 +166,7 @@ export function saveSettings(settings) {
 }
 
 /** @param {unknown} value @param {number} longest */
-function text(value, longest) {
+function shortText(value, longest) {
   return typeof value === "string" && value.trim() !== "" ? value.slice(0, longest) : null;
 }
 

@@ -1,7 +1,7 @@
 // @ts-check
 /** Why a server did not answer a page of another origin: because it is not there, or because it does not let such pages call. */
 
-const PATIENCE_MS = 3_000;
+const HEALTH_PATIENCE_MS = 3_000;
 
 /**
  * A browser tells scripts of a refused origin no more than of a server that is gone. But it lets them ask, unread, whether
@@ -10,7 +10,7 @@ const PATIENCE_MS = 3_000;
 export async function whyGone({ health }) {
   if (health === null || new URL(health).origin === location.origin) return { kind: "server_gone" };
   try {
-    await fetch(health, { mode: "no-cors", cache: "no-store", signal: AbortSignal.timeout(PATIENCE_MS) });
+    await fetch(health, { mode: "no-cors", cache: "no-store", signal: AbortSignal.timeout(HEALTH_PATIENCE_MS) });
   } catch {
     return { kind: "server_gone" };
   }

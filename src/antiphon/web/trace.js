@@ -12,7 +12,7 @@
 
 const FORMAT = 1;
 const MOST_LINES = 5_000;
-const MOST_BYTES = 8 * 1024 * 1024;
+const MOST_TRACE_BYTES = 8 * 1024 * 1024;
 const SECRET_KEYS = new Set(["authorization", "client_secret", "api_key", "api-key", "headers", "token", "password"]);
 const SECRETS = /\bbearer\s+[^\s"',)]+|\b(?:openai-insecure-api-key\.|sk-|ek_)[\w.~-]{6,}/gi;
 const DATA_URL = /^data:[\w/+.-]+;base64,/;
@@ -65,7 +65,7 @@ export class Trace {
     const bytes = JSON.stringify(line).length;
     this.#lines.push({ line, bytes });
     this.#bytes += bytes;
-    while (this.#lines.length > MOST_LINES || (this.#bytes > MOST_BYTES && this.#lines.length > 1)) this.#bytes -= this.#lines.shift()?.bytes ?? 0;
+    while (this.#lines.length > MOST_LINES || (this.#bytes > MOST_TRACE_BYTES && this.#lines.length > 1)) this.#bytes -= this.#lines.shift()?.bytes ?? 0;
   }
 }
 

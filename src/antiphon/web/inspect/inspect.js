@@ -3,6 +3,7 @@
  * The wiring of /inspect: what the server tells goes through the pure modules to the panels. It holds the page's whole state:
  * the calls, the one that is looked at, its entries, and the filter.
  */
+import { byId } from "./elements.js";
 import { Feed } from "./feed.js";
 import { coloured } from "./json-view.js";
 import { addRows, bytes, clock, entryOf, seconds, wordsOf } from "./log.js";
@@ -19,8 +20,6 @@ const MOST_COPIES = 200;
 const TABS = ["events", "turns", "session"];
 const KINDS = /** @type {Record<string, string>} */ ({ websocket: "WebSocket", webrtc: "WebRTC", hosted: "hosted, by its sideband" });
 
-/** @param {string} id @returns {any} */
-const byId = (id) => document.getElementById(id);
 const root = document.documentElement;
 
 /** @type {any[]} */ let calls = [];

@@ -17,7 +17,7 @@
 
 const AUDIO_BYTES_PER_MS = 48;
 const LONGEST = 300;
-const KINDS = /** @type {Record<string, (entry: Entry) => boolean>} */ ({
+const IS_OF_KIND = /** @type {Record<string, (entry: Entry) => boolean>} */ ({
   error: (entry) => isProblem(entry),
   speech: (entry) => /audio|speech|transcri/.test(entry.type),
   response: (entry) => entry.type.startsWith("response."),
@@ -49,7 +49,7 @@ const written = new WeakMap();
 /** @param {Entry} entry @param {Filter} filter  its text in lower case */
 export function matches(entry, filter) {
   if (!filter.dirs[entry.dir]) return false;
-  if (filter.kind && !KINDS[filter.kind]?.(entry)) return false;
+  if (filter.kind && !IS_OF_KIND[filter.kind]?.(entry)) return false;
   if (!filter.text) return true;
   let text = written.get(entry);
   if (text === undefined) written.set(entry, (text = `${entry.type} ${JSON.stringify(entry.event)}`.toLowerCase()));

@@ -1,8 +1,8 @@
 // @ts-check
 /** The sound of a call: both sides as one picture and one player. The server keeps it; this asks only when it is wanted. */
 
-/** @param {string} id @returns {any} */
-const byId = (id) => document.getElementById(id);
+import { byId } from "./elements.js";
+
 const HEIGHT = 72;
 
 export class SoundView {

@@ -24,7 +24,7 @@ const isRussian = (localStorage.getItem("antiphon.language") ?? navigator.langua
 const said = isRussian ? WORDS.ru : WORDS.en;
 
 /** @param {string} token */
-async function open(token) {
+async function openWith(token) {
   byId("enter").disabled = true;
   const outcome = await enter(BASE, token);
   if (outcome === "in") {
@@ -43,13 +43,13 @@ byId("words").textContent = said.words;
 byId("enter").textContent = said.enter;
 byId("form").addEventListener("submit", (/** @type {Event} */ event) => {
   event.preventDefault();
-  void open(byId("token").value.trim());
+  void openWith(byId("token").value.trim());
 });
 
 const brought = takeToken();
-if (brought !== null) void open(brought);
+if (brought !== null) void openWith(brought);
 // Scanned again while this page was open: only the fragment changes, and no page is loaded.
 addEventListener("hashchange", () => {
   const again = takeToken();
-  if (again !== null) void open(again);
+  if (again !== null) void openWith(again);
 });
