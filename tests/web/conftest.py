@@ -61,6 +61,7 @@ async def page(browser: Browser, server: ScriptedServer) -> AsyncIterator[Page]:
     page.on("console", complain)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.goto(server.base_url)
+    await page.locator(":root[data-ready]").wait_for()
     yield page
     await context.close()
     assert complaints == []

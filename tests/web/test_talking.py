@@ -90,7 +90,7 @@ async def test_the_same_button_sends_once_something_is_written(page: Page, serve
 async def test_the_other_voice_can_be_silenced_and_stays_so(page: Page, server: ScriptedServer) -> None:
     await connect(page)
     await page.click("#sound-switch")
-    await expect(page.locator("#sound-switch")).to_have_attribute("aria-pressed", "true")
+    await expect(page.locator("#sound-switch")).to_have_attribute("aria-pressed", "false")
     server.call.send(*answer_begins("r1", "a1", None), sound_begins("r1"))
     await expect(page.locator("#mark-word")).to_have_text("speaking")
     assert await page.evaluate("document.getElementById('sound').muted") is True
@@ -105,3 +105,74 @@ async def test_the_microphone_is_changed_without_a_second_call(page: Page, serve
     await expect(chooser).not_to_have_value("")
     await expect(page.locator("html")).to_have_attribute("data-mic", "on")
     assert len(server.calls) == 1
+
+
+async def test_a_hand_that_leaves_while_the_line_is_away_leaves_no_open_microphone(
+    page: Page, server: ScriptedServer
+) -> None:
+    await choose(page, 'input[name="turns"][value="push_to_talk"]')
+    await connect(page)
+    await expect(page.locator("#hold")).to_be_enabled()
+    await page.hover("#hold")
+    await page.mouse.down()
+    await expect(page.locator("html")).to_have_attribute("data-mic", "on")
+    server.is_healthy = False
+    server.answers.clear()
+    await server.call.connection.close()
+    await expect(page.locator("html")).to_have_attribute("data-line", "reconnecting")
+    await page.mouse.up()
+    server.answers.set()
+    await expect(page.locator("html")).to_have_attribute("data-line", "on")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "muted")
+    await expect(page.locator("#hold")).to_have_text("Hold to talk")
+
+
+async def test_space_that_comes_up_while_the_line_is_away_mutes_again(page: Page, server: ScriptedServer) -> None:
+    await connect(page)
+    await page.keyboard.press("m")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "muted")
+    await page.keyboard.down(" ")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "on")
+    server.is_healthy = False
+    await server.call.connection.close()
+    await expect(page.locator("html")).to_have_attribute("data-line", "reconnecting")
+    await page.keyboard.up(" ")
+    await expect(page.locator("html")).to_have_attribute("data-line", "on")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "muted")
+
+
+async def test_the_mute_key_does_not_open_a_microphone_that_a_hand_opens(page: Page) -> None:
+    await choose(page, 'input[name="turns"][value="push_to_talk"]')
+    await connect(page)
+    await expect(page.locator("#hold")).to_be_enabled()
+    await page.keyboard.press("m")
+    await page.keyboard.press("m")
+    await page.keyboard.press("m")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "muted")
+
+
+@pytest.mark.parametrize("key", [" ", "Enter"])
+async def test_the_button_is_held_by_key_as_well(page: Page, server: ScriptedServer, key: str) -> None:
+    await choose(page, 'input[name="turns"][value="push_to_talk"]')
+    await connect(page)
+    await expect(page.locator("#hold")).to_be_enabled()
+    await page.focus("#hold")
+    await page.keyboard.down(key)
+    await expect(page.locator("#hold")).to_have_text("Release to send")
+    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 200))")
+    await page.keyboard.up(key)
+    await server.call.expect("input_audio_buffer.commit")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "muted")
+
+
+async def test_a_press_without_a_hand_begins_and_ends_a_turn(page: Page, server: ScriptedServer) -> None:
+    """As a screen reader presses."""
+    await choose(page, 'input[name="turns"][value="push_to_talk"]')
+    await connect(page)
+    await expect(page.locator("#hold")).to_be_enabled()
+    await page.evaluate("document.getElementById('hold').click()")
+    await expect(page.locator("#hold")).to_have_text("Release to send")
+    await page.evaluate("new Promise((resolve) => setTimeout(resolve, 200))")
+    await page.evaluate("document.getElementById('hold').click()")
+    await server.call.expect("input_audio_buffer.commit")
+    await expect(page.locator("#hold")).to_have_text("Hold to talk")

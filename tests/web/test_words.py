@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.async_api import Browser, Page
+from playwright.async_api import Browser, Page, expect
 
 from antiphon.server.page_texts import packaged_page
 from web.scripted_peer import ScriptedServer
@@ -19,15 +19,22 @@ OF_ITS_OWN = "antiphon-call.js"  # the widget brings its few words along
 SCRIPTS = {file.name: file.read_text() for file in sorted(WEB.glob("*.js")) if file.name != OF_ITS_OWN}
 
 
-async def all_words(page: Page) -> dict[str, dict[str, str]]:
-    words: dict[str, dict[str, str]] = await page.evaluate('async () => (await import("/words.js")).ALL_WORDS')
+async def all_words(page: Page, language: str = "en") -> dict[str, str]:
+    words: dict[str, str] = await page.evaluate(f'async () => (await import("/words-{language}.js")).WORDS')
     return words
 
 
-async def test_every_word_is_there_in_every_language(page: Page) -> None:
-    for key, entry in (await all_words(page)).items():
-        assert set(entry) == {"en", "ru"}, key
-        assert all(text.strip() for text in entry.values()), key
+async def test_every_word_is_there_in_every_language_in_the_same_order(page: Page) -> None:
+    english, russian = await all_words(page), await all_words(page, "ru")
+    assert list(english) == list(russian)
+    assert all(text.strip() for text in (*english.values(), *russian.values()))
+
+
+async def test_a_language_that_cannot_be_fetched_is_not_spoken(page: Page) -> None:
+    await page.route("**/words-ru.js", lambda route: route.abort())
+    await page.click("#language")
+    await expect(page.locator("#notice-words")).to_contain_text("The server does not answer.")
+    assert await page.inner_text("#start") == "Start"
 
 
 async def test_every_word_that_the_page_names_exists(page: Page) -> None:

@@ -48,7 +48,7 @@ ENTER_PATH = "/enter"
 """Where the locked page brings the token that it was opened with."""
 _MOST_STRANGERS = 32
 _COOKIE_SECONDS = 90 * 24 * 3600
-_SHOWN_LOCKED = frozenset({"/tokens.css", "/access.js", "/icon.svg", "/manifest.webmanifest"})
+_SHOWN_LOCKED = frozenset({"/tokens.css", "/access.js", "/kept.js", "/icon.svg", "/manifest.webmanifest"})
 """Files of the page that are shown without a token, beside those of the locked page itself and its icons."""
 _STRANGER = "This server asks who is calling, and does not know you."
 ICE_SERVERS_PATH = "/ice-servers"
@@ -235,7 +235,7 @@ class Door:
                     return self._with_cookie(Response(status_code=204), scope, token)
                 raise Refusal(403, "not_for_the_page", "An app's token does not open the page.")
             return None
-        if settings.access_token is not None and scope.get("method") in _SAFE_METHODS and _shown_locked(path):
+        if settings.access_token is not None and scope.get("method") in _SAFE_METHODS and shown_locked(path):
             return None
         if settings.authenticate is not None and await self._knows(scope):
             return None
@@ -282,7 +282,7 @@ class Door:
         return response
 
 
-def _shown_locked(path: str) -> bool:
+def shown_locked(path: str) -> bool:
     return path in _SHOWN_LOCKED or (path.startswith(("/locked/", "/icons/")) and ".." not in path)
 
 

@@ -12,7 +12,6 @@
  * @property {() => void} onOver  the call has ended
  * @property {(session: any, notFollowed: (keyof Settings)[]) => void} onSession
  */
-import { activityOf, reduceActivity, restingActivity } from "./activity.js";
 import { problemOf } from "./problems.js";
 import { MOST_SAMPLES } from "./quality.js";
 import { RealtimeCall } from "./realtime-call.js";
@@ -23,22 +22,21 @@ import { changeOf, notFollowed, sessionOf } from "./settings.js";
 const ASKING_MS = 800;
 const SILENT_MIC_MS = 5_000;
 const EXACT_SILENCE = 1e-5;
-const AUDIBLE = 0.003; // RMS, about -50 dBFS: under speech, over the noise of a codec
-/** Errors that are an ordinary part of taking turns; the outbox deals with them. */
-const EXPECTED_ERRORS = new Set(["response_cancel_not_active", "conversation_already_has_active_response"]);
-const MOST_EARLIER = 500;
+/** Errors that are an ordinary part of taking turns (the outbox deals with them), or of a call's end. */
+const EXPECTED_ERRORS = new Set(["response_cancel_not_active", "conversation_already_has_active_response", "session_expired"]);
+const MOST_EARLIER = 1_000;
 const PASSING = new Set(["shaky", "reconnecting", "allow_microphone"]);
 
 export class Caller {
   /** @type {RealtimeCall|null} */ call = null;
   /** @type {Notice|null} */ notice = null;
-  /** @type {ChatMessage[]} what was said in the calls before */ #earlier = [];
+  /** @type {readonly ChatMessage[]} what was said in the calls before */ #earlier = [];
   #newCall = NEW_CALL;
   #turns = new Turns();
   #usage = new UsageMeter();
   #calls = 0;
-  activity = restingActivity();
-  /** unix milliseconds; 0: there was no call yet */ startedAt = 0;
+  /** unix milliseconds, of the first call on this page; 0: there was none yet */ startedAt = 0;
+  /** unix milliseconds, of the call at hand */ #callStartedAt = 0;
   /** @type {"idle"|"ended"|"failed"} */ #rest = "idle"; // what to show while there is no call
   /** @type {import("./page.js").Mic} */ #mic = "off";
   #isAsking = false; // the browser asks for the microphone
@@ -60,7 +58,8 @@ export class Caller {
     if (!state) return this.#rest;
     if (state === "connecting" || state === "idle") return "connecting";
     if (state === "reconnecting") return "reconnecting";
-    return activityOf(this.activity);
+    const { phase } = this.call?.activity ?? { phase: "listening" };
+    return phase === "hearing" ? "heard" : phase;
   }
 
   /** @returns {import("./page.js").Line} */
@@ -93,8 +92,8 @@ export class Caller {
     this.#calls += 1;
     this.#newCall = { ...NEW_CALL, id: `earlier-line-${this.#calls}` };
     this.say(null);
-    this.activity = restingActivity();
-    this.startedAt = Date.now();
+    this.#callStartedAt = Date.now();
+    this.startedAt ||= this.#callStartedAt;
     this.#mic = withMicrophone ? "on" : "none";
     this.#heardSinceStart = this.#isUnsteady = this.#isHolding = false;
     this.#original = null;
@@ -114,10 +113,19 @@ export class Caller {
     mine.volume = settings.volume;
     if (settings.speaker) void mine.chooseSpeaker(settings.speaker).catch(() => {}); // not plugged in: the usual one plays
     if (isByHand) mine.setMuted(true);
-    mine.connect().then(() => void (isByHand && mine.setPushToTalk(true)), () => {}); // why it failed is told by "connection.changed"
+    mine.connect().then(() => void (isByHand && this.#byHand(mine)), () => {}); // why it failed is told by "connection.changed"
     // Only if the browser really asks: an answer that it remembers comes at once.
     setTimeout(() => this.call === mine && this.#isAsking && this.say({ key: "allow_microphone" }), ASKING_MS);
     this.observer.onChange();
+  }
+
+  /** @param {RealtimeCall} mine */
+  async #byHand(mine) {
+    try {
+      await mine.setPushToTalk(true);
+    } catch (error) {
+      this.#settingFailed(error);
+    }
   }
 
   hangUp() {
@@ -138,28 +146,28 @@ export class Caller {
     on("message.unsent", () => this.observer.onChange());
     on("user.message", () => this.observer.onChange());
     on("error", ({ error }) => EXPECTED_ERRORS.has(error?.code) || this.#note("note_error", error?.message));
-    on("client.conversation.item.create", ({ event }) => event.item?.role === "user" && this.hear({ type: "local.sent" }));
-    on("server.*", ({ event }) => {
-      if (event.type === "input_audio_buffer.speech_started") this.#heardSinceStart = true;
-      if (event.type === "session.created" || event.type === "session.updated") this.#sessionTold(event.session);
-      this.hear(event);
-    });
+    on("user.speech_started", () => this.#soundCame());
+    on("session.created", ({ session }) => this.#sessionTold(session));
+    on("session.updated", ({ session }) => this.#sessionTold(session));
+    on("activity.changed", () => this.observer.onChange());
+    mine.chat.onChange(() => this.observer.onChange());
   }
 
   /** @param {import("./connection.js").ConnectionState} state @param {import("./problems.js").Problem|null} problem */
   #stateChanged(state, problem) {
     if (state === "disconnected" || state === "error") {
-      this.#earlier = this.entries.slice(-MOST_EARLIER);
+      this.#earlier = this.entries;
       this.call = null;
+      this.#isHolding = false;
       this.#mic = "off";
       this.#isAsking = false;
       const isFailed = state === "error" && problem !== null && problem.kind !== "other_side_ended";
       this.#rest = isFailed ? "failed" : "ended";
-      this.activity = { ...restingActivity(), answers: this.activity.answers };
       this.say(problem && problem.kind !== "aborted" ? { key: problem.kind, detail: problem.detail, isBad: isFailed } : null);
       this.observer.onOver();
+      this.#earlier = this.#earlier.slice(-MOST_EARLIER); // after all of it was kept
     } else if (state === "reconnecting") {
-      this.activity = { ...restingActivity(), answers: this.activity.answers };
+      this.hold(false);
       this.say({ key: "reconnecting" });
     } else if (state === "connected") {
       this.#isUnsteady = false;
@@ -186,13 +194,6 @@ export class Caller {
 
   #forgetPassing() {
     if (this.notice && PASSING.has(this.notice.key)) this.say(null);
-  }
-
-  /** An event of the server or of the page itself. @param {any} event */
-  hear(event) {
-    const at = performance.now();
-    this.activity = reduceActivity(this.activity, event, at);
-    this.observer.onChange();
   }
 
   /** A line in the transcript that nobody said. @param {string} key @param {string} [detail] */
@@ -228,10 +229,15 @@ export class Caller {
       if (settings.turns === "push_to_talk") delete change.audio.input.turn_detection; // asked for above
       await call.updateSession(change);
     } catch (error) {
-      const { kind, detail } = problemOf(error);
-      this.say({ key: kind === "refused" ? "setting_refused" : kind, detail });
+      this.#settingFailed(error);
     }
     this.observer.onChange();
+  }
+
+  /** @param {unknown} error */
+  #settingFailed(error) {
+    const { kind, detail } = problemOf(error);
+    this.say({ key: kind === "refused" ? "setting_refused" : kind, detail });
   }
 
   // ── the microphone ────────────────────────────────────────────────────────────────────────────────────────────
@@ -248,6 +254,7 @@ export class Caller {
 
   toggleMute() {
     if (!this.call) return;
+    if (this.call.isPushToTalk && this.#mic !== "none") return; // the hand on the button decides
     if (this.#mic === "none") {
       this.say({ key: "allow_microphone" });
       void this.call.openMicrophone().catch(() => {}); // told by "microphone.changed"
@@ -257,7 +264,7 @@ export class Caller {
   /** Holds a key or a button to talk. @param {boolean} holds @returns {boolean} whether there is anything to be held for */
   hold(holds) {
     const { call } = this;
-    if (!call || call.state !== "connected" || !call.hasMicrophone) return false;
+    if (!call?.hasMicrophone || (holds ? call.state !== "connected" : !this.#isHolding)) return false;
     const isByHand = call.isPushToTalk;
     if (!isByHand && holds && this.#mic !== "muted") return false;
     if (isByHand) call.talk(holds);
@@ -273,18 +280,25 @@ export class Caller {
   beat(at) {
     const { call } = this;
     const { input, output } = call?.levels ?? { input: 0, output: 0 };
-    if (input > EXACT_SILENCE || this.#mic !== "on") this.#micSoundedAt = at;
-    if (call?.state === "connected") {
-      if (output > AUDIBLE && this.activity.waiting !== null && this.activity.output !== null) this.hear({ type: "local.sound" });
-      if (this.activity.turn === "awaiting") this.hear({ type: "local.tick" });
-      // A headset's own switch gives exact zeros, and no browser tells.
-      if (!this.#heardSinceStart && this.notice === null && at - this.#micSoundedAt > SILENT_MIC_MS) {
-        this.#micSoundedAt = Infinity;
-        this.say({ key: "microphone_silent" });
-      }
+    if (input > EXACT_SILENCE || this.#mic !== "on") {
+      this.#micSoundedAt = at;
+      if (this.notice?.key === "microphone_silent") this.say(null);
+    }
+    // A headset's own switch gives exact zeros, and no browser tells.
+    if (call?.state === "connected" && !this.#heardSinceStart && this.notice === null && at - this.#micSoundedAt > SILENT_MIC_MS) {
+      this.#micSoundedAt = Infinity;
+      this.say({ key: "microphone_silent" });
     }
     return { input: this.#mic === "on" ? input : 0, output };
   }
+
+  #soundCame() {
+    this.#heardSinceStart = true;
+    if (this.notice?.key === "microphone_silent") this.say(null);
+  }
+
+  /** How long the call at hand has lasted; null: there is none. */
+  get seconds() { return this.call ? (Date.now() - this.#callStartedAt) / 1000 : null; }
 
   /** The turns of the call at hand, or of the last one. @returns {readonly import("./turns.js").Turn[]} */
   get turns() { return this.#turns.all; }

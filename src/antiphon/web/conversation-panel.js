@@ -27,15 +27,13 @@ export class ConversationPanel {
       if (event.key === "Enter") this.#step(event.shiftKey ? 1 : -1);
       else if (event.key === "Escape") {
         event.stopPropagation(); // closes the search, not the answer's mouth
-        this.input.value = "";
-        this.find.seek("");
-        this.#count();
-        this.input.blur();
+        this.#close();
       } else return;
       event.preventDefault();
     });
     byId("find-previous").addEventListener("click", () => this.#step(-1));
     byId("find-next").addEventListener("click", () => this.#step(1));
+    byId("find-close").addEventListener("click", () => this.#close());
     byId("copy").addEventListener("click", async () => {
       if (await copyText(toMarkdown(this.conversation().entries))) this.#say(byId("copy"), "copied", "copy");
       else onProblem("copy_refused");
@@ -44,9 +42,19 @@ export class ConversationPanel {
     byId("save-json").addEventListener("click", () => saveText(toJson(conversation()), "json", conversation().startedAt));
   }
 
+  /** Finding begins, or goes on. */
   focus() {
+    byId("find-bar").hidden = false;
     this.input.focus();
     this.input.select();
+  }
+
+  #close() {
+    this.input.value = "";
+    this.find.seek("");
+    this.#count();
+    byId("find-bar").hidden = true;
+    byId("transcript").focus({ preventScroll: true });
   }
 
   /** The transcript was drawn anew. */

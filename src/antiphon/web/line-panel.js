@@ -14,16 +14,21 @@ const PLOTS = /** @type {const} */ ([
   { name: "kbps", words: "link_rate", unit: "kbps", most: 60 },
 ]);
 
-/** @param {readonly import("./quality.js").LineSample[]} samples  none: no call @returns what was judged of it */
-export function drawLine(samples) {
+/**
+ * @param {readonly import("./quality.js").LineSample[]} samples  none: no call
+ * @param {boolean} [isFallback]  sound travels inside events, of which nothing is measured
+ * @returns what was judged of it
+ */
+export function drawLine(samples, isFallback = false) {
   const last = samples.at(-1);
   const { verdict, cause } = judge(samples);
   const shown = byId("link-verdict");
   shown.textContent = last ? word(`link_${verdict}`) : "";
   shown.dataset.verdict = verdict;
   const advice = byId("link-advice");
-  advice.hidden = cause === null;
-  if (cause) advice.textContent = word(`link_poor_${cause}`);
+  const key = isFallback ? "link_fallback" : cause && `link_poor_${cause}`;
+  advice.hidden = key === null;
+  if (key) advice.textContent = word(key);
   byId("line-ms").textContent = last?.roundTripMs == null ? "" : figure(last.roundTripMs, "ms");
   byId("link-plots").replaceChildren(...PLOTS.map(({ name, words, unit, most }) => {
     const row = element("div", "");

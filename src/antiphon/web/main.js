@@ -4,12 +4,10 @@
  * words, order and turns is made in the files it imports.
  */
 import { drawAbout, fetchAbout } from "./about.js";
-import { drawAnswers } from "./answers-panel.js";
 import { Attachment } from "./attachment.js";
 import { Caller } from "./caller.js";
-import { ConversationPanel } from "./conversation-panel.js";
+import { keep, kept } from "./kept.js";
 import { bindKeys } from "./keys.js";
-import { drawLine } from "./line-panel.js";
 import { Mark } from "./mark.js";
 import { loudness, wakeAudio } from "./meter.js";
 import { listDevices } from "./microphone.js";
@@ -17,8 +15,8 @@ import { byId, drawNotice, drawSend, drawState, drawWords } from "./page.js";
 import { CallError } from "./problems.js";
 import { loadSettings, saveSettings } from "./settings.js";
 import { StayAwake } from "./awake.js";
-import { TranscriptView } from "./transcript-view.js";
-import { language, preferredLanguage, speakIn } from "./words.js";
+import { element, TranscriptView } from "./transcript-view.js";
+import { firstWords, keepLanguage, language, speakIn } from "./words.js";
 
 const BASE = new URL(".", document.baseURI).href;
 const EVERY_MS = 2_000;
@@ -26,7 +24,7 @@ const EVERY_MS = 2_000;
 const sound = /** @type {HTMLAudioElement} */ (byId("sound"));
 const text = /** @type {HTMLTextAreaElement} */ (byId("text"));
 const mark = new Mark(/** @type {any} */ (byId("mark")));
-const view = new TranscriptView(byId("transcript"), byId("newest"), (words) => (byId("announcer").textContent = words));
+const view = new TranscriptView(byId("transcript"), byId("newest"), announce);
 const awake = new StayAwake();
 
 /** @type {import("./about.js").About|null} */ let about = null;
@@ -38,6 +36,8 @@ let hasArchived = true;
 let conversationId = crypto.randomUUID();
 /** @type {string|null} */ let warnedOf = null; // of each trouble once in a call
 let settings = loadSettings();
+/** @type {typeof import("./side.js")|null} */ let side = null;
+/** @type {import("./conversation-panel.js").ConversationPanel|null} */ let panel = null;
 /** @type {import("./settings-sheet.js").SettingsSheet|null} */ let sheet = null;
 /** @type {import("./past.js").PastSheet|null} */ let past = null;
 /** @type {[any, (keyof import("./settings.js").Settings)[]]|null} the session, and what of the settings it does not follow */ let told = null;
@@ -60,7 +60,24 @@ const caller = new Caller({ base: BASE, sound, settings: () => settings }, {
     sheet?.told(...news);
   },
 });
-/** What is seldom opened is fetched when it is. */
+
+// ── what is seldom opened is fetched when it is ─────────────────────────────────────────────────────────────────
+
+/** Fetches what a person asked for, or says why it does not come. @param {() => Promise<unknown>} open */
+async function fetched(open) {
+  try {
+    await open();
+  } catch {
+    caller.say({ key: "server_gone" });
+  }
+}
+
+async function openSide() {
+  side ??= await import("./side.js");
+  panel ??= new side.ConversationPanel(written, (key) => caller.say({ key }));
+  drawSoon();
+}
+
 async function openSettings() {
   if (!sheet) {
     const { SettingsSheet } = await import("./settings-sheet.js");
@@ -85,7 +102,6 @@ async function openPast() {
   (past ??= new PastSheet(archive)).open();
 }
 
-const panel = new ConversationPanel(written, (key) => caller.say({ key }));
 const attachment = new Attachment({ onChange: () => drawSoon(), onProblem: (key) => caller.say({ key }) });
 
 // ── what the person does ────────────────────────────────────────────────────────────────────────────────────────
@@ -97,6 +113,7 @@ function start(options) {
   const { call } = /** @type {Caller} */ (caller); // another one than above
   call?.setOutputMuted(isSilent);
   awake.begin();
+  void openSide().catch(() => {}); // a server that is gone is told by the call itself
 }
 
 async function submit() {
@@ -126,6 +143,14 @@ function toggleSound() {
   isSilent = !isSilent;
   caller.call?.setOutputMuted(isSilent);
   drawSoon();
+}
+
+/** Warns of a poor line once, and takes the warning back. @param {{verdict: string, cause: string|null}} line */
+function watchLine({ verdict, cause }) {
+  const isWarned = caller.notice?.key.startsWith("link_poor_") ?? false;
+  if (verdict !== "poor" && isWarned) caller.say(null);
+  if (verdict === "poor" && caller.notice === null && warnedOf !== cause) caller.say({ key: `link_poor_${warnedOf = cause}` });
+  if (!caller.call) warnedOf = null;
 }
 
 // ── what is kept ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -158,8 +183,8 @@ function drawSoon() {
     if (drawnNotice !== caller.notice) drawNotice(caller.notice);
     drawnNotice = caller.notice;
     view.draw(caller.entries);
-    panel.drawn();
-    drawAnswers(caller.turns);
+    panel?.drawn();
+    side?.drawAnswers(caller.turns);
     const isEmpty = text.value.trim() === "" && attachment.isEmpty;
     drawSend(isEmpty && (caller.phase === "speaking" || caller.phase === "thinking") ? "stop" : "send", isEmpty);
   });
@@ -169,9 +194,16 @@ function drawAll() {
   drawWords();
   if (isAboutKnown) drawAbout(byId("about"), about);
   drawNotice(caller.notice);
-  drawLine(caller.line);
+  side?.drawLine(caller.line);
   view.redraw(caller.entries);
   drawSoon();
+}
+
+/** Says a finished line to screen readers. @param {string} words */
+function announce(words) {
+  const said = byId("announcer");
+  said.append(element("p", "", words));
+  while (said.childElementCount > 4) said.firstElementChild?.remove();
 }
 
 /** @param {number} at */
@@ -179,13 +211,19 @@ function frame(at) {
   ({ input: inputLevel, output: outputLevel } = caller.beat(at));
   outputPeak = Math.max(outputPeak, outputLevel);
   mark.draw(at, loudness(inputLevel), loudness(outputLevel));
+  view.beat();
   requestAnimationFrame(frame);
 }
 
-function switchLanguage() {
+async function switchLanguage() {
   const next = language() === "en" ? "ru" : "en";
-  localStorage.setItem("antiphon.language", next);
-  speakIn(next);
+  try {
+    await speakIn(next);
+  } catch {
+    caller.say({ key: "server_gone" });
+    return;
+  }
+  keepLanguage(next);
   drawAll();
 }
 
@@ -193,25 +231,29 @@ function switchTheme() {
   const root = document.documentElement;
   const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
-  localStorage.setItem("antiphon.theme", root.dataset.theme);
+  keep("antiphon.theme", root.dataset.theme);
 }
 
 function toggleSide() {
   const root = document.documentElement;
-  root.dataset.side = root.dataset.side === "open" ? "" : "open";
-  byId("details").setAttribute("aria-expanded", String(root.dataset.side === "open"));
+  root.dataset.side = isSideOpen() ? "" : "open";
+  byId("details").setAttribute("aria-expanded", String(isSideOpen()));
 }
 
 function findWords() {
-  if (!matchMedia("(min-width: 960px)").matches && document.documentElement.dataset.side !== "open") toggleSide();
-  panel.focus();
+  if (isSideOpen()) toggleSide(); // it covers what is looked through
+  panel?.focus();
+}
+
+function isSideOpen() {
+  return document.documentElement.dataset.side === "open";
 }
 
 // ── begin ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const theme = localStorage.getItem("antiphon.theme");
+const theme = kept("antiphon.theme");
 if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
-speakIn(preferredLanguage());
+await firstWords;
 sound.volume = settings.volume;
 drawAll();
 
@@ -219,17 +261,18 @@ byId("start").addEventListener("click", () => start({ withMicrophone: true }));
 byId("call").addEventListener("click", () => (caller.call ? caller.hangUp() : start({ withMicrophone: true })));
 byId("mute").addEventListener("click", () => caller.toggleMute());
 byId("sound-switch").addEventListener("click", toggleSound);
-byId("settings-open").addEventListener("click", () => void openSettings());
-byId("past-open").addEventListener("click", () => void openPast());
+byId("settings-open").addEventListener("click", () => void fetched(openSettings));
+byId("past-open").addEventListener("click", () => void fetched(openPast));
 for (const id of ["call", "mute", "sound-switch"]) {
   // A finger or mouse leaves no focus behind: Space, held to talk, would press the button again and end the call.
   byId(id).addEventListener("click", (event) => event.detail > 0 && byId(id).blur());
 }
 byId("keys-open").addEventListener("click", () => /** @type {HTMLDialogElement} */ (byId("keys")).showModal());
 byId("notice-close").addEventListener("click", () => caller.say(null));
-byId("language").addEventListener("click", switchLanguage);
+byId("language").addEventListener("click", () => void switchLanguage());
 byId("theme").addEventListener("click", switchTheme);
 byId("details").addEventListener("click", toggleSide);
+byId("find-open").addEventListener("click", findWords);
 byId("composer").addEventListener("submit", (event) => {
   event.preventDefault();
   void submit();
@@ -241,18 +284,28 @@ text.addEventListener("keydown", (event) => {
   void submit();
 });
 const hold = byId("hold");
+for (const [kind, isDown] of /** @type {const} */ ([["keydown", true], ["keyup", false]])) {
+  hold.addEventListener(kind, (event) => {
+    if (event.code !== "Space" && event.code !== "Enter") return;
+    event.preventDefault();
+    if (!event.repeat) caller.hold(isDown);
+  });
+}
+hold.addEventListener("blur", () => caller.hold(false));
+// A screen reader presses without holding: once to talk, once to send.
+hold.addEventListener("click", (event) => event.detail === 0 && caller.hold(!caller.isHolding));
 hold.addEventListener("pointerdown", (event) => {
   if (caller.hold(true)) hold.setPointerCapture(event.pointerId); // a finger that slips off goes on holding
 });
-for (const end of ["pointerup", "pointercancel"]) hold.addEventListener(end, () => caller.isHolding && caller.hold(false));
+for (const end of ["pointerup", "pointercancel"]) hold.addEventListener(end, () => caller.hold(false));
 hold.addEventListener("contextmenu", (event) => event.preventDefault()); // a long touch
 bindKeys({
-  interrupt: () => caller.call?.interrupt(),
+  interrupt: () => (isSideOpen() ? toggleSide() : caller.call?.interrupt()),
   toggleMute: () => caller.toggleMute(),
   holdToTalk: (holds) => caller.hold(holds),
   focusText: () => text.focus(),
   find: findWords,
-  settings: () => void openSettings(),
+  settings: () => void fetched(openSettings),
 });
 addEventListener("pagehide", () => {
   caller.hangUp();
@@ -260,10 +313,9 @@ addEventListener("pagehide", () => {
 });
 document.addEventListener("visibilitychange", () => caller.call && !document.hidden && wakeAudio());
 setInterval(() => {
-  const { verdict, cause } = drawLine(caller.line);
-  if (verdict === "poor" && caller.notice === null && warnedOf !== cause) caller.say({ key: `link_poor_${warnedOf = cause}` });
-  if (!caller.call) warnedOf = null;
-  panel.cost(caller.usage, caller.call ? (Date.now() - caller.startedAt) / 1000 : null);
+  if (side) watchLine(side.drawLine(caller.line, caller.call?.transport === "websocket"));
+  side?.drawAnswers(caller.turns);
+  panel?.cost(caller.usage, caller.seconds);
   if (!hasArchived) void archive();
 }, EVERY_MS);
 requestAnimationFrame(frame);
@@ -274,6 +326,8 @@ void fetchAbout(BASE).then((answer) => {
   byId("inspect").hidden = !about?.inspect;
 });
 
+document.documentElement.dataset.ready = ""; // until here nothing would have answered
+
 /** For tests and measurements; nothing here changes anything. */
 Object.defineProperty(window, "antiphon", {
   value: Object.freeze({
@@ -283,7 +337,9 @@ Object.defineProperty(window, "antiphon", {
     get microphone() { return caller.mic; },
     get problem() { return caller.notice?.key ?? null; },
     get callId() { return caller.call?.id ?? null; },
-    get answers() { return caller.activity.answers.map((answer) => ({ ...answer })); },
+    get answers() {
+      return caller.turns.flatMap(({ kind, started_at, heard_at }) => (heard_at === null || kind === "unasked" ? [] : [{ kind, ms: heard_at - started_at }]));
+    },
     /** RMS of the other voice, 0 to 1. */
     get outputLevel() { return outputLevel; },
     /** The loudest it has been since the page was opened. */

@@ -38,7 +38,10 @@ export function drawState({ phase, mic, line, hasTranscript, isSilent, isByHand,
   const root = document.documentElement;
   const isInCall = line !== "off";
   const changed = root.dataset.phase !== phase;
-  Object.assign(root.dataset, { phase, mic, line, view: isInCall || hasTranscript ? "call" : "before" });
+  const view = isInCall || hasTranscript ? "call" : "before";
+  // One big button takes the other's place: whoever came to it by key is at the new one. A mouse leaves no focus behind.
+  const isFocused = root.dataset.view !== view && (document.activeElement?.matches(".primary:focus-visible") ?? false);
+  Object.assign(root.dataset, { phase, mic, line, view });
 
   byId("mark-word").textContent = word(markWord(phase, mic, line));
   const lineWord = byId("line-word");
@@ -52,12 +55,13 @@ export function drawState({ phase, mic, line, hasTranscript, isSilent, isByHand,
   call.dataset.kind = isInCall ? "end" : "start";
   call.textContent = word(isInCall ? (line === "connecting" ? "cancel" : "end") : hasTranscript || phase !== "idle" ? "start_again" : "start");
 
+  if (isFocused) (view === "call" ? call : start).focus();
+
   const mute = /** @type {HTMLButtonElement} */ (byId("mute"));
   const name = mic === "none" ? "add_microphone" : mic === "muted" ? "unmute" : "mute";
   mute.disabled = line === "off" || (mic === "none" && line === "connecting");
   mute.hidden = isByHand && mic !== "none"; // the hand on the button says it all
-  mute.setAttribute("aria-pressed", String(mic === "muted" || mic === "none"));
-  mute.setAttribute("aria-label", word(name));
+  mute.toggleAttribute("data-off", mic === "muted" || mic === "none");
   mute.title = word(name);
   byId("mute-word").textContent = word(`${name}_short`);
   drawSound(isSilent);
@@ -77,11 +81,9 @@ export function drawSend(kind, isEmpty) {
 /** @param {boolean} isSilent */
 function drawSound(isSilent) {
   const button = byId("sound-switch");
-  const label = word(isSilent ? "sound_on" : "sound_off");
-  button.setAttribute("aria-pressed", String(isSilent));
-  button.setAttribute("aria-label", label);
-  button.title = label;
-  byId("sound-word").textContent = word(isSilent ? "sound_on_short" : "sound_off_short");
+  button.setAttribute("aria-pressed", String(!isSilent));
+  button.toggleAttribute("data-off", isSilent);
+  button.title = word(isSilent ? "sound_on" : "sound_off");
 }
 
 /** @param {boolean} isShown @param {boolean} isHolding @param {boolean} isEnabled */
@@ -89,7 +91,7 @@ function drawHold(isShown, isHolding, isEnabled) {
   const button = /** @type {HTMLButtonElement} */ (byId("hold"));
   button.hidden = !isShown;
   button.disabled = !isEnabled;
-  button.setAttribute("aria-pressed", String(isHolding));
+  button.toggleAttribute("data-held", isHolding);
   byId("hold-word").textContent = word(isHolding ? "release_to_send" : "hold_to_talk");
 }
 

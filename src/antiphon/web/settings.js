@@ -22,12 +22,14 @@
  * @property {boolean} keepsPast  conversations stay on this device
  */
 
+import { keep, kept } from "./kept.js";
+
 /** The names of the Realtime API; a server with other ones shows the one that applies. */
 export const VOICES = ["alloy", "ash", "ballad", "cedar", "coral", "echo", "marin", "sage", "shimmer", "verse"];
 export const TURNS = /** @type {const} */ (["server_vad", "semantic_vad", "push_to_talk"]);
 export const EAGERNESS = /** @type {const} */ (["auto", "low", "medium", "high"]);
 
-const PLACE = "antiphon.settings";
+const SETTINGS_PLACE = "antiphon.settings";
 const LONGEST_INSTRUCTIONS = 8000;
 const TRANSCRIPTION = "gpt-4o-mini-transcribe";
 /** What turn detection is where nothing else is known; a number alone cannot be sent without the rest. */
@@ -150,19 +152,15 @@ export function nameOf(voice) {
 /** @returns {Settings} */
 export function loadSettings() {
   try {
-    return settingsFrom(JSON.parse(localStorage.getItem(PLACE) ?? "null"));
+    return settingsFrom(JSON.parse(kept(SETTINGS_PLACE) ?? "null"));
   } catch {
-    return usualSettings(); // broken, or a browser that keeps nothing
+    return usualSettings(); // broken
   }
 }
 
 /** @param {Settings} settings */
 export function saveSettings(settings) {
-  try {
-    localStorage.setItem(PLACE, JSON.stringify(settings));
-  } catch {
-    // A private window may keep nothing: the choice holds until it is closed.
-  }
+  keep(SETTINGS_PLACE, JSON.stringify(settings));
 }
 
 /** @param {unknown} value @param {number} longest */

@@ -1,6 +1,10 @@
 // @ts-check
-/** What the page does once on arrival, whatever it shows: it forgets the token of its address, and becomes installable. */
+/**
+ * What the page does once on arrival, whatever it shows: it forgets the token of its address, sends for its words, and
+ * becomes installable.
+ */
 import { takeToken } from "./access.js";
+import "./words.js";
 
 takeToken(); // this browser has been let in already, or the page would not be here
 

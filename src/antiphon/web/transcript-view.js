@@ -7,6 +7,7 @@ const NEAR_END = 56; // pixels from the end within which the reader is taken to 
 
 export class TranscriptView {
   /** @type {Map<string, {node: HTMLLIElement, entry: object}>} */ #drawn = new Map();
+  /** @type {Map<HTMLElement, number>} where a running tool's time stands, and since when it runs */ #running = new Map();
   #isFollowing = true;
 
   /**
@@ -34,7 +35,9 @@ export class TranscriptView {
       if (present.has(id)) continue;
       node.remove();
       this.#drawn.delete(id);
+      this.announced.delete(id); // another call may have an item of that name
     }
+    for (const place of this.#running.keys()) if (!place.isConnected) this.#running.delete(place);
     let place = this.list.firstElementChild;
     for (const entry of entries) {
       const node = this.#nodeOf(entry);
@@ -49,6 +52,14 @@ export class TranscriptView {
     this.#drawn.clear();
     this.list.replaceChildren();
     this.draw(entries);
+  }
+
+  /** Time passed: tools that run show for how long. */
+  beat() {
+    for (const [place, startedAt] of this.#running) {
+      const shown = secondsOf(performance.timeOrigin + performance.now() - startedAt, 0);
+      if (place.textContent !== shown) place.textContent = shown;
+    }
   }
 
   followAgain() {
@@ -66,7 +77,7 @@ export class TranscriptView {
     if (drawn?.entry === entry) return drawn.node;
     const node = drawn?.node ?? document.createElement("li");
     if (entry.type === "ui" || entry.role === "system") drawNote(node, entry);
-    else if (entry.type === "tool") drawTool(node, entry);
+    else if (entry.type === "tool") this.#drawTool(node, entry);
     else {
       drawSpeech(node, entry, () => this.#follow());
       this.#announceOnce(entry);
@@ -75,9 +86,17 @@ export class TranscriptView {
     return node;
   }
 
-  /** @param {ChatMessage} message */
+  /** @param {HTMLElement} node @param {ChatMessage} message */
+  #drawTool(node, { tool }) {
+    if (!tool) return;
+    for (const place of this.#running.keys()) if (node.contains(place)) this.#running.delete(place);
+    const place = drawTool(node, tool);
+    if (tool.ended_at === null) this.#running.set(place, tool.started_at);
+  }
+
+  /** @param {ChatMessage} message  those of earlier calls have been said under another id */
   #announceOnce({ id, role, status, text }) {
-    if (status === "hearing" || status === "streaming" || text === "" || this.announced.has(id)) return;
+    if (status === "hearing" || status === "streaming" || text === "" || this.announced.has(id) || id.startsWith("earlier")) return;
     this.announced.add(id);
     this.announce(`${role === "user" ? word("you") : "Antiphon"}: ${text}`);
   }
@@ -131,9 +150,14 @@ function photo(source, onGrow) {
   return image;
 }
 
-/** @param {HTMLElement} node @param {ChatMessage} message */
-function drawTool(node, { tool }) {
-  if (!tool) return;
+/** @param {number} ms @param {number} digits */
+function secondsOf(ms, digits) {
+  const number = new Intl.NumberFormat(language(), { maximumFractionDigits: digits, minimumFractionDigits: digits });
+  return `${number.format(Math.max(0, ms) / 1000)} ${word("seconds")}`;
+}
+
+/** @param {HTMLElement} node @param {NonNullable<ChatMessage["tool"]>} tool @returns {HTMLElement} where its time stands */
+function drawTool(node, tool) {
   const wasOpen = node.querySelector("details")?.open ?? false;
   node.className = "tool";
   const details = document.createElement("details");
@@ -142,15 +166,14 @@ function drawTool(node, { tool }) {
   const result = tool.output === null ? word("tool_running") : tool.output;
   summary.append(element("span", "tool-sign", "⌁"), element("span", "tool-line", `${tool.name}(${argumentsLine(tool.text)}) → ${result}`));
   if (tool.output === null) summary.append(element("span", "caret"));
-  if (tool.ended_at !== null) {
-    const seconds = new Intl.NumberFormat(language(), { maximumFractionDigits: 1, minimumFractionDigits: 1 });
-    summary.append(element("span", "tool-time", `${seconds.format((tool.ended_at - tool.started_at) / 1000)} ${word("seconds")}`));
-  }
+  const time = element("span", "tool-time", tool.ended_at === null ? "" : secondsOf(tool.ended_at - tool.started_at, 1));
+  summary.append(time);
   const list = document.createElement("dl");
   list.append(element("dt", "", word("tool_arguments")), valueLine(tool.text));
   if (tool.output !== null) list.append(element("dt", "", word("tool_result")), valueLine(tool.output));
   details.append(summary, list);
   node.replaceChildren(details);
+  return time;
 }
 
 /** `{"a": 2, "b": 5}` as `2, 5`; what is not whole JSON yet as it stands. @param {string} json */

@@ -3,6 +3,7 @@
  * The wiring of /inspect: what the server tells goes through the pure modules to the panels. It holds the page's whole state:
  * the calls, the one that is looked at, its entries, and the filter.
  */
+import { keep, kept } from "../kept.js";
 import { byId } from "./elements.js";
 import { Feed } from "./feed.js";
 import { coloured } from "./json-view.js";
@@ -244,12 +245,12 @@ function span(className, text) {
 
 // ── begin ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-const theme = localStorage.getItem("antiphon.theme");
+const theme = kept("antiphon.theme");
 if (theme === "light" || theme === "dark") root.dataset.theme = theme;
 byId("theme").addEventListener("click", () => {
   const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
-  localStorage.setItem("antiphon.theme", root.dataset.theme);
+  keep("antiphon.theme", root.dataset.theme);
   sound.redraw();
 });
 for (const id of ["show-out", "show-in", "show-note", "kind", "group"]) byId(id).addEventListener("change", refilter);

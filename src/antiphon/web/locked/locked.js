@@ -1,6 +1,7 @@
 // @ts-check
 /** The page of a server that asks for a token: brings the one of its own address, or lets the person type it. */
 import { enter, takeToken } from "../access.js";
+import { kept } from "../kept.js";
 
 const WORDS = {
   en: {
@@ -20,7 +21,7 @@ const WORDS = {
 const BASE = new URL(".", document.baseURI).href;
 /** @param {string} id @returns {any} */
 const byId = (id) => document.getElementById(id);
-const isRussian = (localStorage.getItem("antiphon.language") ?? navigator.language).startsWith("ru");
+const isRussian = (kept("antiphon.language") ?? navigator.language).startsWith("ru");
 const said = isRussian ? WORDS.ru : WORDS.en;
 
 /** @param {string} token */
@@ -36,7 +37,7 @@ async function openWith(token) {
   byId("token").focus();
 }
 
-const theme = localStorage.getItem("antiphon.theme");
+const theme = kept("antiphon.theme");
 if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
 document.documentElement.lang = isRussian ? "ru" : "en";
 byId("words").textContent = said.words;
