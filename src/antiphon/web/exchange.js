@@ -80,8 +80,8 @@ export class Exchange {
 
   /** @param {any} item  a message; without a line it waits for the next @param {boolean} respond @param {boolean} interrupt */
   say(item, respond, interrupt) {
-    if (this.#unsent.isFull) throw new CallError({ kind: "queue_full" });
     const entry = this.#unsent.add(item, respond);
+    if (!entry) throw new CallError({ kind: "queue_full" });
     if (this.#way.isOpen()) {
       if (interrupt) this.#hushNow();
       this.#sendUnsent(entry, interrupt);
@@ -112,23 +112,20 @@ export class Exchange {
 
   /** @param {any[]} events @returns {boolean} false: not all of them went out */
   send(events) {
-    let isAllSent = true;
-    for (const given of events) {
-      /** @type {any} */ let event = given;
-      for (const { outgoing } of this.#middleware) {
-        const next = outgoing?.(event);
-        event = next === undefined ? event : next;
-        if (event === null) break;
-      }
-      if (event === null) continue;
-      if (!this.#way.send(event)) {
-        isAllSent = false;
-        continue;
-      }
-      this.#trace.add("out", event);
-      this.#showSent(event);
+    return events.map((event) => this.#pass(event)).every((sent) => sent !== false);
+  }
+
+  /** @param {any} event @returns {any} the event that went out; null: a middleware dropped it; false: the line did not take it */
+  #pass(event) {
+    for (const { outgoing } of this.#middleware) {
+      const next = outgoing?.(event);
+      if (next === null) return null;
+      event = next ?? event;
     }
-    return isAllSent;
+    if (!this.#way.send(event)) return false;
+    this.#trace.add("out", event);
+    this.#showSent(event);
+    return event;
   }
 
   /** What the connection and its lines send by themselves. @param {any} event */
@@ -148,18 +145,25 @@ export class Exchange {
 
   /** @param {import("./unsent.js").Unsent} entry @param {boolean} interrupts */
   #sendUnsent(entry, interrupts) {
-    const events = /** @type {any[]} */ ([
-      ...(interrupts ? this.#outbox.interrupt() : []), ...this.#outbox.tell(entry.item), ...(entry.respond ? this.#outbox.respond() : []),
-    ]);
-    entry.eventId = events.find((event) => event.item)?.event_id ?? null;
-    this.send(events);
+    if (interrupts) this.send(this.#outbox.interrupt());
+    this.#sendItem(entry);
+    if (entry.respond) this.send(this.#outbox.respond());
+  }
+
+  /** @param {import("./unsent.js").Unsent} entry */
+  #sendItem(entry) {
+    const [given] = /** @type {any[]} */ (this.#outbox.tell(entry.item));
+    const sent = this.#pass(given);
+    if (sent === null) this.#unsent.forget(entry); // it is not to be said
+    else if (sent) entry.eventId = sent.event_id ?? given.event_id;
   }
 
   /** @param {string} callId @param {string} output */
   #sendOutput(callId, output) {
     const item = { id: newId("item"), type: "function_call_output", call_id: callId, output };
     const entry = this.#unsent.add(item, false);
-    if (this.#way.isOpen()) this.#sendUnsent(entry, false);
+    if (!entry) this.#tellUnsent({ item }, { kind: "queue_full" });
+    else if (this.#way.isOpen()) this.#sendItem(entry);
   }
 
   #hushNow() {
@@ -181,6 +185,9 @@ export class Exchange {
     }
     const at = now();
     switch (event.type) {
+      case "session.created": // what comes from here on says nothing of what another line was told
+        this.#unsent.lineGone();
+        break;
       case "input_audio_buffer.speech_started":
         this.#isSpeaking = true;
         this.wanted();
@@ -191,6 +198,7 @@ export class Exchange {
         break;
       case "response.created":
         this.#response = event.response?.id ?? null;
+        this.#unsent.confirmSent(); // not every server says which items it took
         this.#way.hush(false);
         break;
       case "output_audio_buffer.started":
@@ -222,7 +230,7 @@ export class Exchange {
     if (entry) this.#tellUnsent(entry, { kind: "refused", detail: error.message });
   }
 
-  /** @param {import("./unsent.js").Unsent} entry @param {import("./problems.js").Problem} problem */
+  /** @param {{item: any}} entry @param {import("./problems.js").Problem} problem */
   #tellUnsent({ item }, problem) {
     this.#conversation.handlers.tell({ type: "message.unsent", item_id: item.id, problem });
   }
@@ -250,6 +258,7 @@ export class Exchange {
   lineGone(state) {
     this.#isAnswerCutOff = state === "reconnecting" && (!this.#outbox.isIdle || this.#conversation.activity.phase === "thinking");
     this.session.lineGone();
+    this.#unsent.lineGone();
     this.#isSpeaking = false;
     if (state !== "connecting") this.#trace.note("session_gone");
     this.#conversation.disconnected(now());
@@ -263,11 +272,7 @@ export class Exchange {
     this.#isSpeaking = false;
     const waiting = this.#unsent.all;
     // Exactly once: what was confirmed came with the history, what was not is said now, in its order.
-    for (const entry of waiting) {
-      const [event] = /** @type {any[]} */ (this.#outbox.tell(entry.item));
-      entry.eventId = event.event_id;
-      this.send([event]);
-    }
+    for (const entry of waiting) this.#sendItem(entry);
     const isOwed = reason === "lost" && this.#isAnswerCutOff;
     this.#isAnswerCutOff = false;
     if (isOwed || waiting.some(({ respond, item }) => respond || item.type === "function_call_output")) this.send(this.#outbox.respond());
