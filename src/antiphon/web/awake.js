@@ -25,7 +25,8 @@ export class StayAwake {
     if (!this.#isWanted || document.hidden || !("wakeLock" in navigator)) return;
     try {
       const lock = await navigator.wakeLock.request("screen");
-      if (this.#isWanted) this.#lock = lock;
+      // Another request may have been under way.
+      if (this.#isWanted && (this.#lock?.released ?? true)) this.#lock = lock;
       else await lock.release();
     } catch {
       // A low battery, or a page that is not secure: the call goes on without.

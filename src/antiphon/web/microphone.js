@@ -14,6 +14,7 @@ const USUAL_MICROPHONE = { echoCancellation: true, noiseSuppression: true, autoG
 export class Microphone {
   /** @type {MediaStream|null} */ #stream = null;
   /** @type {MediaTrackConstraints} */ #wishes;
+  /** @type {string|null} */ #chosen = null; // of the devices; "": the browser's choice; null: what the wishes say
   /** @type {MediaStream|null} */ #given;
   /** @type {(problem: Problem|null) => void} */ #onChange;
   #isMuted = false;
@@ -36,16 +37,23 @@ export class Microphone {
 
   /**
    * Asks for it, or for another one. Rejects with CallError and leaves what there is as it is.
-   * @param {string} [deviceId]  of `listDevices`; without: what was chosen last, or the browser's choice
+   * @param {string} [deviceId]  of `listDevices`, "" for the browser's choice; without: what was chosen last, if it is still there
    */
   async open(deviceId) {
     const mine = ++this.#asked;
-    if (deviceId !== undefined) this.#wishes = { ...this.#wishes, deviceId: deviceId ? { exact: deviceId } : undefined };
+    let chosen = deviceId ?? this.#chosen;
+    const ask = () => navigator.mediaDevices.getUserMedia({
+      audio: chosen === null ? this.#wishes : { ...this.#wishes, deviceId: chosen ? { exact: chosen } : undefined },
+    });
     let stream = this.#given;
     if (!stream) {
       try {
         if (!navigator.mediaDevices?.getUserMedia) throw new DOMException("", "SecurityError");
-        stream = await navigator.mediaDevices.getUserMedia({ audio: this.#wishes });
+        stream = await ask().catch((error) => {
+          if (deviceId !== undefined || !chosen || microphoneProblem(error) !== "microphone_missing") throw error;
+          chosen = null; // it was unplugged
+          return ask();
+        });
       } catch (error) {
         throw new CallError({ kind: microphoneProblem(error) });
       }
@@ -56,6 +64,7 @@ export class Microphone {
     }
     const before = this.#stream;
     this.#stream = stream;
+    this.#chosen = chosen;
     if (before && before !== this.#given) for (const track of before.getTracks()) track.stop();
     const track = this.track;
     if (track) track.enabled = !this.#isMuted;
@@ -93,7 +102,7 @@ export async function listDevices() {
 /** @param {unknown} error */
 function microphoneProblem(error) {
   if (!isSecureContext) return "microphone_insecure";
-  const name = error instanceof DOMException ? error.name : "";
+  const { name } = /** @type {any} */ (error); // an OverconstrainedError is no DOMException everywhere
   if (name === "NotAllowedError") return "microphone_refused";
   if (name === "NotFoundError" || name === "OverconstrainedError") return "microphone_missing";
   return "microphone_busy";
