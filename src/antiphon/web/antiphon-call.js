@@ -8,9 +8,10 @@
  * element as "antiphon" and as "antiphon:" with its name, with itself as `detail`; both bubble through shadow roots.
  */
 
+import { USUAL_SESSION } from "./call-options.js";
 import { Mark } from "./mark.js";
 import { loudness } from "./meter.js";
-import { RealtimeCall, USUAL_SESSION } from "./realtime-call.js";
+import { RealtimeCall } from "./realtime-call.js";
 import { merged } from "./session.js";
 
 /** @type {Record<string, [string, string]>} English, Russian */

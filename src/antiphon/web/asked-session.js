@@ -42,8 +42,12 @@ export class AskedSession {
   /** @param {any} changes @param {boolean} isConnected @returns {Promise<Applied>} */
   change(changes, isConnected) {
     const asked = { type: "realtime", ...changes };
-    this.#asked = merged(this.#asked ?? {}, asked);
-    return this.#update(asked, isConnected);
+    const before = this.#asked;
+    const wanted = (this.#asked = merged(before ?? {}, asked));
+    return this.#update(asked, isConnected).catch((error) => {
+      if (this.#asked === wanted) this.#asked = before; // the next session would refuse it, too
+      throw error;
+    });
   }
 
   /** The page's tools are others now. @param {boolean} isConnected */

@@ -23,6 +23,7 @@
  * @property {(dir: "in"|"out", event: any) => void} onSetUp  a past told to a new session, and its echo: of no interest to the call
  * @property {(stream: MediaStream) => void} onVoice
  * @property {(reason: Reason, replayed: number) => void} onTakeover  events can be sent; told before `onState`
+ * @property {(expiresAt: number) => void} onExpiring  unix milliseconds; nobody has used the call for long, so no session follows
  *
  * @typedef {object} Past  what a new session is told
  * @property {object|null} session  for `session.update`, null for none
@@ -81,7 +82,7 @@ export class Connection {
   /** @type {ReturnType<typeof setTimeout>|undefined} */ #rollover;
   /** @type {Set<string>} */ #told = new Set(); // ids of items and events that the line was told again; their echoes end here
   #isFallenBack = false;
-  #isExpired = false;
+  /** @type {Problem|null} the session's cap, when it is reached */ #expired = null;
 
   /** @param {ConnectionSettings} settings @param {ConnectionObserver} observer */
   constructor(settings, observer) {
@@ -96,7 +97,7 @@ export class Connection {
   async open() {
     if (this.#state === "connecting" || this.#state === "connected" || this.#state === "reconnecting") throw new CallError({ kind: "unexpected", detail: "The call is open already." });
     const life = (this.#life = new AbortController());
-    this.#isFallenBack = this.#isExpired = false;
+    this.#isFallenBack = false;
     this.#enter("connecting", null);
     try {
       this.#takeOver(await this.#bringUp(life.signal), "first");
@@ -219,7 +220,8 @@ export class Connection {
     const before = this.#line;
     this.#line = bringing.line;
     this.#told.clear();
-    this.#isExpired = false;
+    this.#expired = null;
+    clearTimeout(this.#rollover);
     const { items } = reason === "first" ? { items: [] } : this.#settings.past();
     let replayed = 0;
     for (const item of items.length > 0 ? [...items, ...reanchored(items)] : []) {
@@ -245,8 +247,8 @@ export class Connection {
       bringing.onAnswer(event);
       return;
     }
-    if (event.type.startsWith("session.") && event.session?.expires_at) this.#planRollover(event.session.expires_at * 1000 - Date.now());
-    if (event.type === "error" && event.error?.code === "session_expired") this.#isExpired = true;
+    if (event.type.startsWith("session.") && event.session?.expires_at) this.#planRollover(event.session.expires_at * 1000);
+    if (event.type === "error" && event.error?.code === "session_expired") this.#expired = { kind: "session_expired", detail: event.error.message };
     if (this.#told.size > 0 && this.#isEcho(event)) this.#observer.onSetUp("in", event);
     else this.#observer.onEvent(event);
   }
@@ -259,15 +261,16 @@ export class Connection {
 
   // ── when it is lost ───────────────────────────────────────────────────────────────────────────────────────────
 
-  /** The line that carried the call is gone. @param {Problem} problem */
-  async #lost(problem) {
+  /** The line that carried the call is gone. @param {Problem} why */
+  async #lost(why) {
     if (this.#state !== "connected") return;
     clearTimeout(this.#rollover);
     this.#line = null;
     const { signal } = this.#life;
-    this.#enter("reconnecting", this.#isExpired ? { kind: "session_expired" } : problem);
+    const problem = this.#expired ?? why;
+    this.#enter("reconnecting", problem);
     // Who hung up is not called again; a server that went away is.
-    const isOver = this.#isExpired ? !this.#settings.isWanted() : problem.kind === "other_side_ended" && (await this.#isServerThere(signal));
+    const isOver = this.#expired ? !this.#settings.isWanted() : problem.kind === "other_side_ended" && (await this.#isServerThere(signal));
     if (isOver) {
       if (!signal.aborted) this.#end("disconnected", problem);
       return;
@@ -322,19 +325,22 @@ export class Connection {
 
   // ── before the session's cap ──────────────────────────────────────────────────────────────────────────────────
 
-  /** @param {number} leftMs */
-  #planRollover(leftMs) {
+  /** @param {number} expiresAt  unix milliseconds */
+  #planRollover(expiresAt) {
     clearTimeout(this.#rollover);
-    const window = rolloverWindow(leftMs, this.#settings.line.timing);
+    const window = rolloverWindow(expiresAt - Date.now(), this.#settings.line.timing);
     // The longest that a browser's timer can wait is 24 days; a window is two at most.
-    if (window) this.#rollover = setTimeout(() => void this.#rollOver(performance.now() + window.force - window.seek), window.seek);
+    if (window) this.#rollover = setTimeout(() => {
+      if (!this.#settings.isWanted()) this.#observer.onExpiring(expiresAt);
+      void this.#rollOver(performance.now() + window.force - window.seek);
+    }, window.seek);
   }
 
   /** @param {number} forceAt  when a quiet moment is not waited for any longer */
   async #rollOver(forceAt) {
     const { signal } = this.#life;
     const old = this.#line;
-    await this.#quietOr(forceAt, signal);
+    await this.#quietOr(forceAt, signal, () => this.#settings.isWanted());
     if (signal.aborted || this.#line !== old || this.#state !== "connected" || !this.#settings.isWanted()) return;
     try {
       const brought = await this.#bringUp(signal);
@@ -347,9 +353,9 @@ export class Connection {
     }
   }
 
-  /** @param {number} forceAt @param {AbortSignal} signal */
-  async #quietOr(forceAt, signal) {
-    while (!signal.aborted && !this.#settings.isQuiet() && performance.now() < forceAt) {
+  /** @param {number} forceAt @param {AbortSignal} signal @param {() => boolean} [isDue] */
+  async #quietOr(forceAt, signal, isDue = () => true) {
+    while (!signal.aborted && !(isDue() && this.#settings.isQuiet()) && performance.now() < forceAt) {
       await new Promise((resolve) => setTimeout(resolve, QUIET_EVERY_MS));
     }
   }

@@ -4,7 +4,7 @@
  *
  * About a call: `server_gone` `origin_not_allowed` `server_slow` `server_full` `server_error` `too_many` `not_allowed` `refused` `bad_answer`
  * `no_path` `connection_lost` `other_side_ended` `no_token` `aborted` `unexpected` `not_connected` `message_too_large`
- * `queue_full`. About devices: `microphone_refused` `microphone_missing` `microphone_busy` `microphone_insecure`
+ * `queue_full` `session_expired`. About devices: `microphone_refused` `microphone_missing` `microphone_busy` `microphone_insecure`
  * `microphone_gone` `speaker_unknown`.
  *
  * @typedef {{kind: string, status?: number, detail?: string, retry_after_ms?: number}} Problem

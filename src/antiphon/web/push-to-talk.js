@@ -3,7 +3,7 @@
  * Push-to-talk: a turn is what is said between key down and key up, whatever the server hears besides. Not here: the key.
  *
  * @typedef {object} Talker  what it does with a call
- * @property {(event: any) => void} send
+ * @property {(event: any) => boolean} send  false: it did not go out
  * @property {() => void} interrupt
  * @property {() => void} respond
  * @property {(isMuted: boolean) => void} setMuted
@@ -16,6 +16,7 @@ export class PushToTalk {
   #talker;
   /** @type {"off"|"up"|"down"} */ #state = "off";
   #since = 0;
+  #lines = 0;
   /** @type {any} how turns were found before */ #detection = undefined;
 
   /** @param {Talker} talker */
@@ -30,9 +31,20 @@ export class PushToTalk {
   set(isOn, detection) {
     this.#state = isOn ? "up" : "off";
     this.#talker.setMuted(isOn);
-    const before = this.#detection;
-    this.#detection = isOn ? detection : undefined;
-    return isOn ? null : (before ?? { type: "server_vad" });
+    if (isOn) this.#detection = detection;
+    return isOn ? null : (this.#detection ?? { type: "server_vad" });
+  }
+
+  /** The server would not have it: all is as before, but nobody is heard unasked. @param {boolean} wasOn */
+  refused(wasOn) {
+    this.#state = wasOn ? "up" : "off";
+    this.#talker.setMuted(true);
+  }
+
+  /** Sound goes to another session from here on: what was said before is nowhere. */
+  renew() {
+    this.#lines += 1;
+    this.#since = performance.now();
   }
 
   /** The key goes down, the key comes up. @param {boolean} isDown */
@@ -47,12 +59,11 @@ export class PushToTalk {
       return;
     }
     const isTurn = performance.now() - this.#since >= SHORTEST_MS;
+    const lines = this.#lines;
     setTimeout(() => {
       if (this.#state === "down") return; // again already: the turn goes on
       this.#talker.setMuted(this.isOn);
-      if (!isTurn) return;
-      this.#talker.send({ type: "input_audio_buffer.commit" });
-      this.#talker.respond();
+      if (isTurn && lines === this.#lines && this.#talker.send({ type: "input_audio_buffer.commit" })) this.#talker.respond();
     }, TAIL_MS);
   }
 }

@@ -1,32 +1,18 @@
 // @ts-check
 /**
  * A call: what a web developer holds in the hand. It owns the connection, the devices and the conversation, and wires them
- * to each other; each of them decides about its own things in a file of its own. Not here: which events go out and when,
- * and what is made of those that come in (exchange.js).
+ * to each other. Not here: which events go out and when, and what is made of those that come in (exchange.js).
  *
  * @typedef {import("./connection.js").ConnectionState} ConnectionState
  * @typedef {import("./exchange.js").Middleware} Middleware
  * @typedef {import("./problems.js").Problem} Problem
  * @typedef {import("./stats.js").ConnectionStats} ConnectionStats
- *
- * @typedef {object} CallOptions
- * @property {string|URL} [url]  the root of an Antiphon server (without: where this module came from), or the exact
- *   `https://…/v1/realtime/calls` of OpenAI or `…/openai/v1/realtime/calls` of Azure
- * @property {() => string|null|Promise<string|null>} [token]  an ephemeral key ("ek_…"); asked for at each new connection
- * @property {string} [model]  for WebSocket addresses that want it in their query
- * @property {object|null} [session]  what the session is to be, as in `session.update`; null leaves it to the server
- * @property {boolean|MediaTrackConstraints|MediaStream} [microphone]  false: a call to type in; it can be turned on later
- * @property {"auto"|"webrtc"|"websocket"} [transport]  auto: WebSocket where WebRTC finds no way
- * @property {RTCIceServer[]} [iceServers]  without: those that an Antiphon server names
- * @property {HTMLMediaElement} [sound]  plays the other voice; without: an element of the call's own
- * @property {string|URL} [worklet]  where worklet.js is, if a bundler moved it
- * @property {Partial<import("./chat.js").ChatSettings>} [chat]  when messages appear, and how many are kept
- * @property {Record<string, import("./usage.js").Price>} [prices]  by model, for `usage.cost`; without: OpenAI's
- * @property {Partial<import("./continuity.js").Timing>} [timing]
+ * @typedef {import("./call-options.js").CallOptions} CallOptions
  */
 
 import { addressesOf } from "./addresses.js";
 import { CallMeter } from "./call-meter.js";
+import { freshKey, USUAL_SESSION } from "./call-options.js";
 import { Connection, newId } from "./connection.js";
 import { USUAL_TIMING } from "./continuity.js";
 import { Conversation } from "./conversation.js";
@@ -38,11 +24,9 @@ import { PushToTalk } from "./push-to-talk.js";
 import { Speaker } from "./speaker.js";
 import { noStats } from "./stats.js";
 import { Trace } from "./trace.js";
+import { watchWorld } from "./world.js";
 
 const WANTED_MS = 15 * 60_000;
-
-/** Voice with the caller's own words in writing. */
-export const USUAL_SESSION = { type: "realtime", audio: { input: { transcription: { model: "gpt-4o-mini-transcribe" } } } };
 
 export class RealtimeCall {
   /** @type {CallOptions} */ #options;
@@ -88,13 +72,7 @@ export class RealtimeCall {
         transport: options.transport ?? "auto",
         line: {
           addresses,
-          token: async () => {
-            try {
-              return (await token?.()) ?? null;
-            } catch (error) {
-              throw new CallError({ kind: "no_token", detail: String(error) });
-            }
-          },
+          token: () => freshKey(token),
           iceServers: options.iceServers ?? null,
           timing,
           worklet: new URL(options.worklet ?? "worklet.js", import.meta.url).href,
@@ -111,7 +89,9 @@ export class RealtimeCall {
         onSent: (event) => this.#exchange.ownSent(event),
         onSetUp: (dir, event) => this.#trace.add(dir, event, { set_up: true, hidden: true }),
         onVoice: (stream) => this.#voiceChanged(stream),
+        onExpiring: (expiresAt) => this.#tell({ type: "connection.expiring", expires_at: expiresAt / 1000, in_ms: expiresAt - Date.now() }),
         onTakeover: (reason, replayed) => {
+          this.#pushToTalk.renew();
           this.#exchange.goOn(reason);
           if (reason !== "first") this.#tell({ type: "connection.renewed", reason, replayed });
         },
@@ -147,7 +127,11 @@ export class RealtimeCall {
     this.#speaker.unlock();
     this.#exchange.begin();
     this.#leave = new AbortController();
-    this.#watchWorld(this.#leave.signal);
+    watchWorld(this.#leave.signal, {
+      onBack: () => this.#connection.hurry(),
+      onLeave: () => this.disconnect(),
+      onDevices: async () => this.#conversation.handlers.wants("devices.changed") && this.#tell({ type: "devices.changed", ...(await listDevices()) }),
+    });
     const wantsMicrophone = this.#options.microphone !== false && this.#mode === "voice";
     const opened = this.#connection.open();
     // Beside the connecting: a question that the browser asks may stay unanswered for long.
@@ -159,15 +143,12 @@ export class RealtimeCall {
   }
 
   /** Ends the call and gives the microphone back. Calling it twice is calling it once. */
-  disconnect() {
-    this.#connection.close();
-  }
+  disconnect() { this.#connection.close(); }
 
   /**
    * Be told of events: of the conversation ("user.completed", "assistant.delta", "tool.call_done", …), of the call
-   * ("connection.changed", "connection.unsteady", "connection.steady", "connection.fallback", "connection.renewed",
-   * "microphone.changed", "speaker.blocked", "devices.changed", "message.unsent", "activity.changed"), and of the wire ("server.…" and
-   * "client.…" before the event's own type, the raw event in `event`). "user.*" is a family, "*" all but the wire's.
+   * ("connection.changed", "microphone.changed", "message.unsent", …: docs/web.md has them all), and of the wire ("server.…"
+   * and "client.…" before the event's own type, the raw event in `event`). "user.*" is a family, "*" all but the wire's.
    * @param {string} pattern
    * @param {(event: any) => unknown} handler  returns `CONSUME` to keep an event from later handlers and from the chat
    * @returns {() => void} forgets the handler
@@ -177,9 +158,7 @@ export class RealtimeCall {
   }
 
   /** Sees every event of the wire before anybody else, and may change or drop it. @param {Middleware} middleware @returns {() => void} */
-  use(middleware) {
-    return this.#exchange.use(middleware);
-  }
+  use(middleware) { return this.#exchange.use(middleware); }
 
   // ── saying ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -221,19 +200,13 @@ export class RealtimeCall {
   }
 
   /** Sends an event of the protocol as it is. @param {any} event @returns {boolean} false: it did not go out */
-  sendRaw(event) {
-    return this.#exchange.send([event]);
-  }
+  sendRaw(event) { return this.#exchange.send([event]); }
 
   /** Asks for an answer, now or when the present one is done. @param {object} [params]  of `response.create` */
-  respond(params = {}) {
-    this.#exchange.respond(params);
-  }
+  respond(params = {}) { this.#exchange.respond(params); }
 
   /** Stops the answer that is being made or played. @returns {boolean} whether there was one */
-  interrupt() {
-    return this.#exchange.interrupt();
-  }
+  interrupt() { return this.#exchange.interrupt(); }
 
   /**
    * Changes the session, now and in every session that this call goes on in.
@@ -262,9 +235,7 @@ export class RealtimeCall {
   }
 
   /** Gives a tool's result by hand. @param {string} callId @param {unknown} output  a string, or anything for JSON */
-  sendToolOutput(callId, output) {
-    this.#exchange.giveOutput(callId, output);
-  }
+  sendToolOutput(callId, output) { this.#exchange.giveOutput(callId, output); }
 
   // ── voice and devices ─────────────────────────────────────────────────────────────────────────────────────────
 
@@ -315,13 +286,19 @@ export class RealtimeCall {
 
   /**
    * Push-to-talk: from now on a turn is what is said between `talk(true)` and `talk(false)`, whatever the server hears
-   * besides. Off: the server finds the turns again.
+   * besides. Off: the server finds the turns again. Rejects with CallError ("refused") when the server will not have it:
+   * then it is as it was before, and the microphone is muted.
    * @param {boolean} isOn
    */
   async setPushToTalk(isOn) {
     if (isOn === this.#pushToTalk.isOn) return;
     const turn_detection = this.#pushToTalk.set(isOn, this.session?.audio?.input?.turn_detection);
-    await this.updateSession({ audio: { input: { turn_detection } } });
+    try {
+      await this.updateSession({ audio: { input: { turn_detection } } });
+    } catch (error) {
+      this.#pushToTalk.refused(!isOn);
+      throw error;
+    }
   }
 
   get isPushToTalk() { return this.#pushToTalk.isOn; }
@@ -332,15 +309,11 @@ export class RealtimeCall {
     this.#pushToTalk.talk(isDown);
   }
 
-  /** Which microphones and speakers there are. Names are known once a microphone was allowed. */
-  devices() {
-    return listDevices();
-  }
+  /** Names of microphones and speakers are known once a microphone was allowed. */
+  devices() { return listDevices(); }
 
   /** @param {string} deviceId  of `devices`, "" for the browser's choice */
-  async chooseSpeaker(deviceId) {
-    await this.#speaker.choose(deviceId);
-  }
+  chooseSpeaker(deviceId) { return this.#speaker.choose(deviceId); }
 
   get speakerId() { return this.#speaker.deviceId; }
   /** 0 to 1 */
@@ -401,6 +374,7 @@ export class RealtimeCall {
     }
     if (state === "disconnected" || state === "error") {
       this.#leave.abort();
+      this.#pushToTalk.talk(false);
       this.#microphone.close();
       this.#meter.silence();
       this.#speaker.setStream(null);
@@ -421,19 +395,5 @@ export class RealtimeCall {
     void this.#connection.setMicrophone(track);
     this.#meter.input.listenTo(stream);
     this.#tell({ type: "microphone.changed", is_on: stream !== null, is_muted: isMuted, device_id: this.#microphone.deviceId, problem });
-  }
-
-  /** What happens around the page that a call has to notice. @param {AbortSignal} signal */
-  #watchWorld(signal) {
-    addEventListener("online", () => this.#connection.hurry(), { signal });
-    addEventListener("pagehide", () => this.disconnect(), { signal });
-    document.addEventListener("visibilitychange", () => {
-      if (document.hidden) return;
-      wakeAudio(); // a phone stops the sound of a page that is not seen
-      this.#connection.hurry();
-    }, { signal });
-    navigator.mediaDevices?.addEventListener?.("devicechange", async () => {
-      if (this.#conversation.handlers.wants("devices.changed")) this.#tell({ type: "devices.changed", ...(await listDevices()) });
-    }, { signal });
   }
 }
