@@ -69,10 +69,11 @@ async def test_a_russian_browser_gets_a_russian_page_and_may_change_it(
     context = await browser.new_context(locale="ru-RU")
     page = await context.new_page()
     await page.goto(server.base_url)
-    assert await page.inner_text("#start") == "Начать"
+    start = page.locator("#start")
+    await expect(start).to_have_text("Начать")
     assert await page.get_attribute("html", "lang") == "ru"
     await page.click("#language")
-    assert await page.inner_text("#start") == "Start"
+    await expect(start).to_have_text("Start")
     await page.reload()
-    assert await page.inner_text("#start") == "Start"
+    await expect(start).to_have_text("Start")
     await context.close()

@@ -115,7 +115,7 @@ export class Caller {
     if (isByHand) mine.setMuted(true);
     mine.connect().then(() => void (isByHand && this.#byHand(mine)), () => {}); // why it failed is told by "connection.changed"
     // Only if the browser really asks: an answer that it remembers comes at once.
-    setTimeout(() => this.call === mine && this.#isAsking && this.say({ key: "allow_microphone" }), ASKING_MS);
+    setTimeout(() => this.call === mine && this.#isAsking && this.#asks(), ASKING_MS);
     this.observer.onChange();
   }
 
@@ -126,6 +126,12 @@ export class Caller {
     } catch (error) {
       this.#settingFailed(error);
     }
+  }
+
+  /** The browser asks for the microphone. */
+  #asks() {
+    this.#mic = "asked";
+    this.say({ key: "allow_microphone" });
   }
 
   hangUp() {
@@ -255,8 +261,9 @@ export class Caller {
   toggleMute() {
     if (!this.call) return;
     if (this.call.isPushToTalk && this.#mic !== "none") return; // the hand on the button decides
+    if (this.#mic === "asked") return;
     if (this.#mic === "none") {
-      this.say({ key: "allow_microphone" });
+      this.#asks();
       void this.call.openMicrophone().catch(() => {}); // told by "microphone.changed"
     } else if (this.#mic !== "off") this.call.setMuted(this.#mic === "on");
   }

@@ -29,7 +29,7 @@ export function drawWords() {
 
 /**
  * @typedef {"idle"|"connecting"|"reconnecting"|"listening"|"heard"|"thinking"|"speaking"|"ended"|"failed"} Phase
- * @typedef {"off"|"on"|"muted"|"none"} Mic  none: a call without one
+ * @typedef {"off"|"on"|"muted"|"none"|"asked"} Mic  none: a call without one. asked: the browser asks for it
  * @typedef {"off"|"connecting"|"on"|"shaky"|"reconnecting"} Line
  * @param {{phase: Phase, mic: Mic, line: Line, hasTranscript: boolean, isSilent: boolean, isByHand: boolean, isHolding: boolean}} state
  *   isSilent: the person turned the other voice off. isByHand: they talk while they hold a button; isHolding: they do now
@@ -43,10 +43,11 @@ export function drawState({ phase, mic, line, hasTranscript, isSilent, isByHand,
   const isFocused = root.dataset.view !== view && (document.activeElement?.matches(".primary:focus-visible") ?? false);
   Object.assign(root.dataset, { phase, mic, line, view });
 
-  byId("mark-word").textContent = word(markWord(phase, mic, line));
+  const isWithout = mic === "none" || mic === "asked";
+  byId("mark-word").textContent = word(markWord(phase, mic, line, isByHand));
   const lineWord = byId("line-word");
   if (lineWord.textContent !== word(`line_${line}`)) lineWord.textContent = word(`line_${line}`); // it is read out when set
-  byId("hint").textContent = word(mic === "none" ? "say_typing" : "say_something");
+  byId("hint").textContent = word(isWithout ? "say_typing" : "say_something");
   byId("hint").hidden = hasTranscript || line !== "on";
 
   const start = byId("start");
@@ -58,14 +59,14 @@ export function drawState({ phase, mic, line, hasTranscript, isSilent, isByHand,
   if (isFocused) (view === "call" ? call : start).focus();
 
   const mute = /** @type {HTMLButtonElement} */ (byId("mute"));
-  const name = mic === "none" ? "add_microphone" : mic === "muted" ? "unmute" : "mute";
-  mute.disabled = line === "off" || (mic === "none" && line === "connecting");
-  mute.hidden = isByHand && mic !== "none"; // the hand on the button says it all
-  mute.toggleAttribute("data-off", mic === "muted" || mic === "none");
+  const name = isWithout ? "add_microphone" : mic === "muted" ? "unmute" : "mute";
+  mute.disabled = line === "off" || mic === "asked" || (mic === "none" && line === "connecting");
+  mute.hidden = isByHand && !isWithout; // the hand on the button says it all
+  mute.toggleAttribute("data-off", mic === "muted" || isWithout);
   mute.title = word(name);
   byId("mute-word").textContent = word(`${name}_short`);
   drawSound(isSilent);
-  drawHold(isByHand && isInCall, isHolding, mic !== "none" && line === "on");
+  drawHold(isByHand && isInCall, isHolding, !isWithout && line === "on");
   if (changed && (phase === "ended" || phase === "failed")) byId("line-ms").textContent = "";
 }
 
@@ -95,11 +96,12 @@ function drawHold(isShown, isHolding, isEnabled) {
   byId("hold-word").textContent = word(isHolding ? "release_to_send" : "hold_to_talk");
 }
 
-/** @param {Phase} phase @param {Mic} mic @param {Line} line */
-function markWord(phase, mic, line) {
+/** @param {Phase} phase @param {Mic} mic @param {Line} line @param {boolean} isByHand */
+function markWord(phase, mic, line, isByHand) {
   if (line === "shaky") return "phase_shaky";
-  if (phase === "listening" && mic === "muted") return "phase_muted";
+  if (phase === "listening" && mic === "muted") return isByHand ? "phase_idle" : "phase_muted";
   if (phase === "listening" && mic === "none") return "phase_typing";
+  if (phase === "listening" && mic === "asked") return "phase_asked";
   return `phase_${phase}`;
 }
 

@@ -46,6 +46,7 @@ export const WORDS = {
   phase_speaking: "speaking",
   phase_muted: "muted",
   phase_typing: "no microphone",
+  phase_asked: "may I listen?",
   phase_shaky: "one moment",
   phase_reconnecting: "calling again",
   phase_ended: "ended",

@@ -47,6 +47,7 @@ export const WORDS = {
   phase_speaking: "говорю",
   phase_muted: "микрофон выкл.",
   phase_typing: "без микрофона",
+  phase_asked: "можно слушать?",
   phase_shaky: "минуту",
   phase_reconnecting: "перезваниваю",
   phase_ended: "завершено",
