@@ -37,6 +37,7 @@ from antiphon.protocol import (
     OutputText,
     RealtimeSession,
     ResponseCancel,
+    ResponseCreated,
     ServerEvent,
     SessionConfig,
     SessionUpdate,
@@ -114,7 +115,10 @@ class Ledger:
             case (
                 ConversationItemAdded(item=item) | ConversationItemDone(item=item) | ConversationItemCreated(item=item)
             ):
-                self._confirm(self._creates(item))
+                self._took(self._creates(item))
+            case ResponseCreated():
+                # Not every server says which items it took.
+                self._took(next(reversed(self._waiting)))
             case ConversationItemDeleted(item_id=item_id):
                 self._confirm(self._first(lambda known: _deletes(known, item_id)))
             case SessionUpdated():
@@ -146,6 +150,17 @@ class Ledger:
 
     def _first(self, is_it: Callable[[Kept], bool]) -> str | None:
         return next((event_id for event_id, known in self._waiting.items() if is_it(known)), None)
+
+    def _took(self, last: str | None) -> None:
+        """The server has this item, and those written before it, for it reads in order. A deletion waits
+        for a word of its own: the record of what was said would not bring it."""
+        if last is None:
+            return
+        for event_id, known in list(self._waiting.items()):
+            if isinstance(known.event, ConversationItemCreate):
+                self._forget(event_id)
+            if event_id == last:
+                return
 
     def _confirm(self, event_id: str | None) -> None:
         if event_id is not None and event_id in self._waiting:
