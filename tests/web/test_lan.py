@@ -126,7 +126,7 @@ async def test_without_the_token_the_page_asks_for_it_in_a_persons_words(lan: La
     await page.goto(lan.url)
     await page.fill("#token", "not-the-token-of-this-server")
     await page.click("#enter")
-    await expect(page.locator("#problem")).to_contain_text("not this server's")
+    await expect(page.locator("#problem")).to_contain_text("does not belong to this server")
     assert lan.reach.token is not None
     await page.fill("#token", lan.reach.token)
     await page.press("#token", "Enter")

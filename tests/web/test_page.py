@@ -147,7 +147,7 @@ async def test_errors_are_told_but_those_of_taking_turns_are_not(page: Page, ser
         {"type": "error", "error": {"code": "response_cancel_not_active", "message": "Cancellation failed"}},
         {"type": "error", "error": {"code": "invalid_value", "message": "That was wrong."}},
     )
-    await expect(page.locator(".note")).to_have_text("The server refused something. That was wrong.")
+    await expect(page.locator(".note")).to_have_text("The server reported an error. That was wrong.")
 
 
 @pytest.mark.parametrize(

@@ -176,3 +176,21 @@ async def test_a_press_without_a_hand_begins_and_ends_a_turn(page: Page, server:
     await page.evaluate("document.getElementById('hold').click()")
     await server.call.expect("input_audio_buffer.commit")
     await expect(page.locator("#hold")).to_have_text("Hold to talk")
+
+
+async def test_in_writing_the_microphone_is_given_back_and_answers_are_not_spoken(
+    page: Page, server: ScriptedServer
+) -> None:
+    await connect(page)
+    await choose(page, 'input[name="isTextOnly"]')
+    await expect(page.locator("html")).to_have_attribute("data-mic", "none")
+    update = await server.call.expect("session.update", nth=2)
+    assert update["session"]["output_modalities"] == ["text"]
+    await page.click("#call")
+    await expect(page.locator("html")).to_have_attribute("data-line", "off")
+    # The next call begins as this one was, and the microphone can still be turned on.
+    await page.get_by_role("button", name="Start").click()
+    await expect(page.locator("#line-word")).to_have_text("connected")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "none")
+    await page.get_by_role("button", name="use mic").click()
+    await expect(page.locator("html")).to_have_attribute("data-mic", "on")

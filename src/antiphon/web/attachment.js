@@ -84,11 +84,6 @@ export class Attachment {
     return null;
   }
 
-  /** @param {number} messageLimit */
-  send(messageLimit) {
-    return this.encode(messageLimit);
-  }
-
   clear() {
     this.#taken += 1;
     this.#photo?.close();

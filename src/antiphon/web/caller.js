@@ -25,7 +25,7 @@ const EXACT_SILENCE = 1e-5;
 /** Errors that are an ordinary part of taking turns (the outbox deals with them), or of a call's end. */
 const EXPECTED_ERRORS = new Set(["response_cancel_not_active", "conversation_already_has_active_response", "session_expired"]);
 const MOST_EARLIER = 1_000;
-const PASSING = new Set(["shaky", "reconnecting", "allow_microphone"]);
+const PASSING = new Set(["shaky", "reconnecting", "allow_microphone", "expiring"]);
 
 export class Caller {
   /** @type {RealtimeCall|null} */ call = null;
@@ -87,6 +87,7 @@ export class Caller {
   start({ withMicrophone }) {
     if (this.call) return;
     const settings = this.page.settings();
+    withMicrophone &&= !settings.isTextOnly; // it can be turned on at any time
     // Some servers count their items from one in every session.
     this.#earlier = this.#earlier.map((message) => (message.id.startsWith("earlier") ? message : { ...message, id: `earlier-${this.#calls}-${message.id}` }));
     this.#calls += 1;
@@ -146,7 +147,8 @@ export class Caller {
     on("connection.unsteady", () => this.#steadied(false));
     on("connection.steady", () => this.#steadied(true));
     on("connection.fallback", () => this.say({ key: "fallen_back" }));
-    on("connection.renewed", ({ reason }) => reason === "lost" && this.#forgetPassing());
+    on("connection.renewed", () => this.#forgetPassing());
+    on("connection.expiring", () => this.say({ key: "expiring" }));
     on("microphone.changed", (event) => this.#microphoneChanged(event));
     on("speaker.blocked", ({ is_blocked: isBlocked }) => this.#blocked(mine, isBlocked));
     on("message.unsent", () => this.observer.onChange());
@@ -230,6 +232,7 @@ export class Caller {
     try {
       if (settings.speaker !== before.speaker) await call.chooseSpeaker(settings.speaker ?? "");
       if (settings.microphone !== before.microphone && call.hasMicrophone) await call.openMicrophone(settings.microphone ?? "");
+      if (settings.isTextOnly !== before.isTextOnly) await call.setMode(settings.isTextOnly ? "text" : "voice");
       if (settings.turns !== before.turns) await call.setPushToTalk(settings.turns === "push_to_talk");
       const change = changeOf(settings, before, this.#original);
       if (settings.turns === "push_to_talk") delete change.audio.input.turn_detection; // asked for above

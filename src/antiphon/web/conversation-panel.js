@@ -6,6 +6,7 @@ import { language, word } from "./words.js";
 import { clock, copyText, saveText, toJson, toMarkdown } from "./written.js";
 
 const SAID_MS = 1600;
+const LEAST = 0.001; // dollars that are shown
 const TOKENS = ["text_in", "audio_in", "image_in", "cached_text_in", "cached_audio_in", "cached_image_in", "text_out", "audio_out"];
 
 export class ConversationPanel {
@@ -73,7 +74,8 @@ export class ConversationPanel {
     const count = new Intl.NumberFormat(language());
     const { total, cost } = usage;
     const tokens = TOKENS.reduce((sum, name) => sum + total[name], 0);
-    const used = tokens === 0 ? "" : cost === null ? `${count.format(tokens)} ${word("cost_tokens")}` : money.format(cost);
+    const price = (/** @type {number} */ sum) => (sum > 0 && sum < LEAST ? `< ${money.format(LEAST)}` : money.format(sum));
+    const used = tokens === 0 ? "" : cost === null ? `${word("cost_tokens")}: ${count.format(tokens)}` : price(cost);
     const parts = [seconds === null ? this.#lasted : clock(seconds), used].filter((part) => part !== "");
     if (seconds !== null) this.#lasted = clock(seconds);
     byId("cost").textContent = parts.length > 0 ? `${word("cost")}: ${parts.join(" · ")}` : "";

@@ -125,15 +125,22 @@ async function submit() {
   const call = caller.call;
   if (!call) return;
   isSending = true; // a second Enter while the photo is being made small is not a second message
-  const hadPhoto = !attachment.isEmpty;
-  const image = await attachment.send(call.messageLimit - new Blob([words]).size).finally(() => (isSending = false));
-  if (caller.call !== call || (hadPhoto && image === null)) return;
   try {
+    /** @type {string|null} */ let image = null;
+    if (!attachment.isEmpty) {
+      await call.connect(); // only then is it known how large a photo may be
+      image = await attachment.encode(call.messageLimit - new Blob([words]).size);
+      if (caller.call !== call || image === null) return;
+    }
     call.sendText(words, { image });
   } catch (error) {
-    caller.say({ key: error instanceof CallError ? error.problem.kind : "unexpected" });
+    // A call that did not come about has told why itself.
+    if (caller.call === call) caller.say({ key: error instanceof CallError ? error.problem.kind : "unexpected" });
     return;
+  } finally {
+    isSending = false;
   }
+  attachment.clear();
   text.value = "";
   view.followAgain();
   drawSoon();

@@ -5,13 +5,13 @@ import { kept } from "../kept.js";
 
 const WORDS = {
   en: {
-    words: "This server asks for an access token. It stands in the address that the server printed when it started.",
+    words: "This server asks for an access token. It is in the address that the server printed when it started.",
     enter: "Open",
-    refused: "That token is not this server's. Scan its QR code again, or copy the token from the printed address.",
-    unreachable: "The server does not answer. See that it still runs and that you are in its network.",
+    refused: "This token does not belong to this server. Scan its QR code again, or copy the token from the printed address.",
+    unreachable: "The server does not answer. Check that it is running and that you are on its network.",
   },
   ru: {
-    words: "Серверу нужен токен доступа. Он стоит в адресе, который сервер напечатал при запуске.",
+    words: "Серверу нужен токен доступа. Он указан в адресе, который сервер напечатал при запуске.",
     enter: "Открыть",
     refused: "Это не токен этого сервера. Отсканируйте QR-код ещё раз или скопируйте токен из напечатанного адреса.",
     unreachable: "Сервер не отвечает. Проверьте, что он работает и что вы в его сети.",
