@@ -1,4 +1,6 @@
-"""axe-core finds nothing: on the page in each of its main states, on the locked page, on /inspect; light and dark."""
+"""axe-core finds nothing: on the page in each of its main states, on the locked page, on /inspect, on a page with the
+widget; light and dark.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ import pytest
 import pytest_asyncio
 import websockets
 from PIL import Image
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, Page, Route, async_playwright, expect
 
 from antiphon.server import ServerSettings
 from chromium import launch_arguments, require_chromium
@@ -184,6 +186,50 @@ async def in_a_call(examiner: Examiner, server: ScriptedServer) -> None:
     await expect(page.locator("#notice")).to_be_visible()
     await examiner.look("refused")
     server.refuse_with = None
+
+
+WIDGET = """<!doctype html><html lang="en"><title>A shop</title><meta name="viewport" content="width=device-width">
+<script type="module" src="/antiphon.js"></script>
+<style>@media (prefers-color-scheme: dark) {{ body {{ color: #fff; background: #111 }} }}</style>
+<main><h1>A shop</h1><antiphon-call language="{language}"></antiphon-call></main>"""
+
+
+@pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look[0]}-{look[1]['width']}")
+async def test_the_widget(browser: Browser, axe: str, look: tuple[str, Any, str]) -> None:
+    async def document(route: Route) -> None:
+        await route.fulfill(body=WIDGET.format(language=look[2]), content_type="text/html")
+
+    async with scripted_server() as server:
+
+        async def visit(examiner: Examiner) -> None:
+            page = examiner.page
+            await page.route("**/shop", document)
+            await page.goto(f"{server.base_url}/shop")
+            await expect(page.locator("antiphon-call .start")).to_be_visible()
+            await examiner.look("idle")
+            server.refuse_with = (503, {"message": "All 64 places for calls are taken.", "code": "too_many_calls"})
+            await page.click("antiphon-call .start")
+            await expect(page.get_by_role("alert")).to_be_visible()
+            await examiner.look("refused")
+            server.refuse_with = None
+            await page.click("antiphon-call .start")
+            await expect(page.locator("antiphon-call .card")).to_have_attribute("data-state", "listening")
+            await examiner.look("listening")
+            call = server.call
+            call.send(*heard("u1", None), said("u1", "Where is the harbour?"), *answer_begins("r1", "a1", "u1"))
+            call.send(delta("r1", "a1", "Behind the inn, "), sound_begins("r1"))
+            await expect(page.locator("antiphon-call .send")).to_have_text("■")
+            await examiner.look("speaking")
+            call.send(*cancelled("r1", "a1", "u1", "Behind"))
+            await expect(page.locator("antiphon-call del")).to_be_visible()
+            await page.click("antiphon-call .mute")
+            await examiner.look("muted, with an interruption")
+            await page.click("antiphon-call .start")
+            await examiner.look("ended")
+
+        examiner = await examined(browser, axe, server.base_url, look, visit)
+    assert not examiner.found, json.dumps(examiner.found, indent=1, ensure_ascii=False)
+    assert examiner.states == 6
 
 
 @pytest.mark.parametrize("look", LOOKS, ids=lambda look: f"{look[0]}-{look[1]['width']}")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
+from importlib.resources import files
 
 import pytest
 import pytest_asyncio
@@ -157,3 +159,117 @@ async def test_taking_the_widget_away_hangs_up_and_moving_it_does_not(shop: Page
     assert await shop.evaluate("widget.call.state") == "connected"
     await shop.evaluate("widget.remove(), 0")
     await server.call.hung_up.wait()
+
+
+async def test_messages_of_the_app_itself_are_the_apps_to_draw(shop: Page, server: ScriptedServer) -> None:
+    await begin(shop)
+    await shop.evaluate("widget.call.chat.add([{ kind: 'offer', payload: 3 }, { text: 'Held.', role: 'system' }]), 0")
+    server.call.send(*heard("u1", None), said("u1", "Hello"))
+    await expect(shop.get_by_role("listitem")).to_have_text(["Held.", "youHello"])
+
+
+@pytest.mark.parametrize("stop", ["Escape", "the button", "Enter"])
+async def test_an_answer_is_stopped_by_esc_and_by_the_button_that_sends(
+    shop: Page, server: ScriptedServer, stop: str
+) -> None:
+    await begin(shop)
+    button = shop.locator("antiphon-call .send")
+    await expect(button).to_have_accessible_name("Send")
+    server.call.send(*answer_begins("r1", "a1", None), delta("r1", "a1", "Once upon a time"), sound_begins("r1"))
+    await expect(button).to_have_accessible_name("Stop the answer")
+    await shop.get_by_label("Type a message").fill("wait")
+    await expect(button).to_have_accessible_name("Send")
+    await shop.get_by_label("Type a message").fill("")
+    await expect(button).to_have_text("■")
+    await (button.click() if stop == "the button" else shop.keyboard.press(stop))
+    await server.call.expect("response.cancel")
+    assert await shop.evaluate("widget.call.sound.muted")
+
+
+async def test_the_button_of_the_microphone_says_what_it_does_and_nothing_else(
+    shop: Page, server: ScriptedServer
+) -> None:
+    await begin(shop)
+    await expect(shop.get_by_role("button", name="Mute", exact=True)).to_be_visible()
+    assert await shop.locator("antiphon-call .mute").get_attribute("aria-pressed") is None
+
+
+KINDS = ["connection_lost", "no_path", "session_expired", "server_error", "server_slow", "server_gone", "no_token"]
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+async def test_each_trouble_has_a_sentence_of_its_own_that_says_what_to_do(shop: Page, language: str) -> None:
+    told = await shop.evaluate(
+        """async ([language, kinds]) => {
+          widget.setAttribute("language", language);
+          const notice = widget.shadowRoot.querySelector(".notice");
+          const told = [];
+          for (const kind of [...kinds, "bad_answer"]) {
+            const token = () => Promise.reject(new Error());
+            widget.options = { microphone: false, token };
+            await widget.start();
+            widget.call.conversation.handlers.tell({ type: "connection.changed", state: "error", problem: { kind } });
+            await new Promise((resolve) => setTimeout(resolve));
+            while (notice.hidden) await new Promise(requestAnimationFrame);
+            told.push(notice.textContent);
+          }
+          return told;
+        }""",
+        [language, KINDS],
+    )
+    assert len(set(told)) == len(KINDS) + 1
+    do = {"en": "[Pp]ress Start|Reload", "ru": "[Нн]ажмите|Обновите"}[language]
+    assert [words for words in told if not re.search(do, words)] == []
+
+
+async def test_a_notice_goes_when_what_it_tells_of_is_mended(shop: Page, server: ScriptedServer) -> None:
+    await begin(shop)
+    notice = shop.get_by_role("alert")
+    tell = "(event) => void widget.call.conversation.handlers.tell(event)"
+    await shop.get_by_label("Type a message").evaluate("(field) => (field.value = 'x'.repeat(300000))")
+    await shop.get_by_label("Type a message").press("Enter")
+    await expect(notice).to_have_text("The message is too long. Make it shorter.")
+    await shop.get_by_label("Type a message").fill("short")
+    await shop.keyboard.press("Enter")
+    await expect(notice).to_be_hidden()
+    for trouble, words, mended in (
+        ({"type": "speaker.blocked", "is_blocked": True}, "Click or tap", {"type": "speaker.blocked"}),
+        ({"type": "connection.expiring"}, "ends soon", {"type": "connection.renewed"}),
+        ({"type": "connection.fallback"}, "another way", {"type": "assistant.completed"}),
+        (
+            {"type": "microphone.changed", "problem": {"kind": "microphone_gone"}},
+            "gone",
+            {"type": "microphone.changed"},
+        ),
+    ):
+        await shop.evaluate(tell, trouble)
+        await expect(notice).to_contain_text(words)
+        await shop.evaluate(tell, {"type": "connection.changed", "state": "connected"})
+        await shop.evaluate(tell, {"type": "connection.steady"})
+        await expect(notice).to_contain_text(words)
+        await shop.evaluate(tell, mended)
+        await expect(notice).to_be_hidden()
+
+
+async def test_russian_is_fetched_by_those_who_speak_it(shop: Page) -> None:
+    asked: list[str] = []
+    shop.on("request", lambda request: asked.append(request.url))
+    await shop.reload()
+    await expect(shop.get_by_role("button", name="Start")).to_be_visible()
+    assert not any("element-words" in url for url in asked)
+    await shop.evaluate("document.querySelector('antiphon-call').setAttribute('language', 'ru')")
+    await expect(shop.get_by_role("button", name="Начать")).to_be_visible()
+    assert any("element-words-ru" in url for url in asked)
+
+
+async def test_without_its_russian_words_it_speaks_english(shop: Page) -> None:
+    await shop.route("**/element-words-ru.js", lambda route: route.abort())
+    await shop.evaluate("widget.setAttribute('language', 'ru')")
+    await expect(shop.get_by_role("button", name="Start")).to_be_visible()
+
+
+async def test_both_languages_have_the_same_words(shop: Page) -> None:
+    russian = await shop.evaluate("import('/element-words-ru.js').then(({ RUSSIAN }) => Object.keys(RUSSIAN))")
+    source = (files("antiphon") / "web" / "antiphon-call.js").read_text("utf-8")
+    english = source.partition("const ENGLISH = {")[2].partition("\n};")[0]
+    assert re.findall(r"^  (\w+): ", english, re.MULTILINE) == russian

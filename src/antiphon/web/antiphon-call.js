@@ -11,42 +11,67 @@
 import { USUAL_SESSION } from "./call-options.js";
 import { Mark } from "./mark.js";
 import { loudness } from "./meter.js";
+import { problemOf } from "./problems.js";
 import { RealtimeCall } from "./realtime-call.js";
 import { merged } from "./session.js";
 
-/** @type {Record<string, [string, string]>} English, Russian */
-const WORDS = {
-  start: ["Start", "Начать"],
-  end: ["End call", "Завершить"],
-  mute: ["Mute", "Выключить микрофон"],
-  unmute: ["Unmute", "Включить микрофон"],
-  type_here: ["Type a message", "Напишите сообщение"],
-  send: ["Send", "Отправить"],
-  transcript: ["Transcript", "Разговор"],
-  you: ["you", "вы"],
-  them: ["assistant", "собеседник"],
-  idle: ["Press start and speak. Or type.", "Нажмите «Начать» и говорите. Или пишите."],
-  connecting: ["connecting", "соединяю"],
-  reconnecting: ["The connection dropped. Calling again, your conversation is kept.", "Связь прервалась. Перезваниваю, разговор сохранён."],
-  listening: ["listening", "слушаю"],
-  hearing: ["hearing you", "слышу вас"],
-  thinking: ["thinking", "думаю"],
-  speaking: ["speaking", "говорю"],
-  ended: ["ended", "завершено"],
-  blocked: ["Tap anywhere to hear the answer.", "Коснитесь экрана, чтобы услышать ответ."],
-  fallback: ["This network blocks voice traffic, so sound now travels another way and may lag a little.", "Сеть блокирует голосовой трафик, звук идёт другим путём и может чуть запаздывать."],
-  failed: ["The call could not be made. Try again in a moment.", "Не удалось позвонить. Попробуйте чуть позже."],
-  not_allowed: ["This page may not call here: its key is missing or too old.", "Этой странице нельзя звонить сюда: ключа нет или он устарел."],
-  too_many: ["Too many calls. Try again in a minute.", "Слишком много звонков. Попробуйте через минуту."],
-  server_full: ["All lines are taken. Try again in a minute.", "Все линии заняты. Попробуйте через минуту."],
-  server_gone: ["The server cannot be reached. Check your connection.", "Сервер недоступен. Проверьте соединение."],
-  origin_not_allowed: [`This server takes no calls from this site. Whoever runs it can allow that: --allow-origin ${globalThis.location?.origin}`, `Этот сервер не принимает звонки с этого сайта. Его владелец может разрешить: --allow-origin ${globalThis.location?.origin}`],
-  microphone_refused: ["Your browser blocked the microphone. Allow it in the address bar. You can type meanwhile.", "Браузер не дал доступ к микрофону. Разрешите его в адресной строке. Писать можно уже сейчас."],
-  microphone_missing: ["No microphone was found. You can type.", "Микрофон не найден. Можно писать."],
-  microphone_busy: ["The microphone did not start. You can type.", "Микрофон не включился. Можно писать."],
-  microphone_gone: ["The microphone is gone. You can type.", "Микрофон отключён. Можно писать."],
-  microphone_insecure: ["A microphone needs a page that came over https. You can type.", "Микрофон работает только на странице по https. Можно писать."],
-  message_too_large: ["The message is too long.", "Сообщение слишком длинное."],
+/** @type {Record<string, string>} as RUSSIAN in element-words-ru.js */
+const ENGLISH = {
+  start: "Start",
+  end: "End call",
+  mute: "Mute",
+  unmute: "Unmute",
+  type_here: "Type a message",
+  send: "Send",
+  stop: "Stop the answer",
+  transcript: "Transcript",
+  you: "you",
+  them: "assistant",
+  idle: "Press start and speak. Or type.",
+  connecting: "connecting",
+  reconnecting: "The connection dropped. Calling again, your conversation is kept.",
+  listening: "listening",
+  hearing: "hearing you",
+  thinking: "thinking",
+  speaking: "speaking",
+  ended: "ended",
+  blocked: "Click or tap anywhere to hear the answer.",
+  fallback: "This network blocks voice traffic, so sound now travels another way and may lag a little.",
+  expiring: "The call ends soon, for nobody has spoken in a while. Say or type something, and it goes on.",
+  failed: "The call could not be made. Press Start in a moment.",
+  connection_lost: "The connection dropped and did not come back. Press Start to call again.",
+  no_path: "The server answers, but no sound gets through. Try another network or turn the VPN off, then press Start.",
+  session_expired: "The call reached its time limit. Press Start to call again.",
+  server_error: "The server could not take the call. Press Start in a moment.",
+  server_slow: "The server took too long to answer. Press Start in a moment.",
+  server_full: "All lines are taken. Press Start in a minute.",
+  server_gone: "The server cannot be reached. Check your connection, then press Start.",
+  too_many: "Too many calls. Press Start in a minute.",
+  not_allowed: "This page may not call here: its key is missing or too old. Reload it.",
+  no_token: "This page could not get a key for the call. Reload it, then press Start.",
+  origin_not_allowed: `This server takes no calls from this site. Whoever runs it can allow that: --allow-origin ${globalThis.location?.origin}`,
+  microphone_refused: "Your browser blocked the microphone. Allow it in the address bar. You can type meanwhile.",
+  microphone_missing: "No microphone was found. You can type.",
+  microphone_busy: "The microphone did not start. You can type.",
+  microphone_gone: "The microphone is gone. You can type.",
+  microphone_insecure: "A microphone needs a page that came over https. You can type.",
+  message_too_large: "The message is too long. Make it shorter.",
+  queue_full: "Too much waits to be sent. Wait until the call is back.",
+};
+
+/** @type {Record<string, string>|null} null: not fetched yet */
+let russian = null;
+/** @type {Promise<void>|null} */
+let fetching = null;
+
+/** Without them it speaks English. */
+function fetchRussian() {
+  return (fetching ??= import("./element-words-ru.js").then(({ RUSSIAN }) => void (russian = RUSSIAN), () => void (russian = {})));
+}
+
+/** Which notice is over by which event. @type {Record<string, RegExp>} */
+const OVER_BY = {
+  "microphone.changed": /^microphone/, "speaker.blocked": /^blocked/, "connection.renewed": /^expiring/, "assistant.completed": /^fallback/, "connection.changed": /./,
 };
 
 const LIGHT = "--paper:#fbfaf7;--card:#fff;--ink:#1b1d22;--soft:#5b6069;--line:#e3e0d8;--you:#9a4b12;--them:#0b6472;--bad:#b3261e;--on:#fff";
@@ -67,12 +92,12 @@ const STYLE = [
   "@media(prefers-reduced-motion:no-preference){.card[data-state=thinking] .arc-them{animation:breathe 2s ease-in-out infinite}}",
   "@keyframes breathe{50%{opacity:.4}}",
   ".status,.notice{margin:0;text-align:center;font-size:.8125rem;line-height:1.4;color:var(--soft-now)}.notice{color:var(--bad-now)}",
-  ".transcript{margin:0;padding:0;list-style:none;max-height:var(--antiphon-transcript-height,16rem);overflow-y:auto;overflow-wrap:anywhere}",
+  "ol{margin:0;padding:0;list-style:none}.transcript{max-height:var(--antiphon-transcript-height,16rem);overflow-y:auto;overflow-wrap:anywhere}",
   ".message{margin:0 0 10px}.theirs{padding-left:24px}.name{display:block;font-size:.875rem;line-height:1.2;font-variant-caps:all-small-caps;letter-spacing:.04em;color:var(--you-now)}",
   ".theirs .name{color:var(--them-now)}.message img{max-width:100%;max-height:10rem;border-radius:6px}del{color:var(--soft-now)}.problem{color:var(--bad-now);font-size:.8125rem}",
   "form{display:flex;gap:8px}button,textarea{font:inherit;border-radius:999px;border:1px solid var(--line-now);min-height:44px;cursor:pointer}",
   "textarea{flex:1;min-width:0;box-sizing:border-box;resize:none;padding:9px 16px;border-radius:22px;color:var(--ink-now);background:var(--card-now);cursor:text;height:44px}textarea::placeholder{color:var(--soft-now);opacity:1}",
-  "button{padding:0 16px;color:var(--ink-now);background:var(--card-now)}.controls{display:flex;gap:8px;justify-content:center}",
+  "button{padding:0 16px;color:var(--ink-now);background:var(--card-now)}.send{width:3rem;padding:0}.controls{display:flex;gap:8px;justify-content:center}",
   ".start{flex:1;color:var(--on-now);background:var(--them-now);border-color:transparent;font-weight:600}",
   ":is(button,textarea):focus-visible{outline:2px solid var(--them-now);outline-offset:2px}[hidden]{display:none}",
 ].join("\n");
@@ -85,7 +110,7 @@ export class AntiphonCall extends Base {
 
   /** More options of RealtimeCall, for the next call: set before `start`. @type {import("./realtime-call.js").CallOptions} */ options = {};
   /** @type {RealtimeCall|null} */ #call = null;
-  /** @type {{key: string}|null} */ #notice = null;
+  /** @type {string|null} */ #notice = null; // a key
   /** @type {Record<string, HTMLElement>} */ #parts = {};
   /** @type {Map<string, {node: HTMLLIElement, message: object}>} */ #drawn = new Map();
   /** @type {Mark|null} */ #mark = null;
@@ -125,7 +150,7 @@ export class AntiphonCall extends Base {
     this.#call = call;
     this.#notice = null;
     this.#drawn.clear();
-    this.#parts.transcript.replaceChildren();
+    this.#parts.messages.replaceChildren();
     call.on("*", (event) => this.#hear(call, event));
     call.chat.onChange(() => this.#drawSoon());
     const connecting = call.connect();
@@ -146,10 +171,10 @@ export class AntiphonCall extends Base {
   #hear(call, event) {
     for (const name of ["antiphon", `antiphon:${event.type}`]) this.dispatchEvent(new CustomEvent(name, { detail: event, bubbles: true, composed: true }));
     if (call !== this.#call) return;
-    if (event.type === "connection.changed" && event.problem && event.state !== "reconnecting" && event.problem.kind !== "other_side_ended") this.#notice = { key: event.problem.kind in WORDS ? event.problem.kind : "failed" };
-    else if (event.type === "microphone.changed") this.#notice = event.problem ? { key: event.problem.kind } : null;
-    else if (event.type === "connection.fallback") this.#notice = { key: "fallback" };
-    else if (event.type === "speaker.blocked") this.#notice = event.is_blocked ? { key: "blocked" } : null;
+    const notice = noticeOf(event);
+    // A call that goes on says nothing about what is wrong beside it; one that was ended leaves nothing to say.
+    const isOver = event.type !== "connection.changed" || event.state === "disconnected";
+    if (notice || (isOver && OVER_BY[event.type]?.test(this.#notice ?? ""))) this.#notice = notice;
     this.#drawSoon();
   }
 
@@ -175,12 +200,18 @@ export class AntiphonCall extends Base {
     form.append(make("textarea", "text", { rows: "1", maxlength: "8000", enterkeyhint: "send" }), make("button", "send", { type: "submit" }));
     const controls = make("div", "controls");
     controls.append(make("button", "start", { type: "button" }), make("button", "mute", { type: "button" }));
+    const transcript = make("div", "transcript", { role: "log", tabindex: "0" });
+    transcript.append(make("ol", "messages"));
     const card = make("section", "card");
-    card.append(mark, make("p", "status", { role: "status" }), make("p", "notice", { role: "alert" }), make("ol", "transcript", { role: "log", tabindex: "0" }), form, controls);
+    card.append(mark, make("p", "status", { role: "status" }), make("p", "notice", { role: "alert" }), transcript, form, controls);
     root.append(card);
 
     this.#parts.start.addEventListener("click", () => (this.#isOn ? this.end() : void this.start()));
     this.#parts.mute.addEventListener("click", () => this.#toggleMute());
+    this.#parts.text.addEventListener("input", () => this.#drawSoon());
+    card.addEventListener("keydown", (event) => {
+      if (event.key === "Escape" && !event.isComposing && this.#call?.interrupt()) event.preventDefault(); // a dialog around it stays open
+    });
     form.addEventListener("submit", (event) => {
       event.preventDefault();
       this.#submit();
@@ -195,16 +226,25 @@ export class AntiphonCall extends Base {
   #submit() {
     const field = /** @type {HTMLTextAreaElement} */ (this.#parts.text);
     const text = field.value.trim();
-    if (text === "") return;
+    if (text === "") {
+      if (this.#canStop) this.#call?.interrupt();
+      return;
+    }
     // Who types first need not be asked for a microphone.
     if (!this.#isOn) void this.start({ withMicrophone: false });
     try {
       this.#call?.sendText(text);
       field.value = "";
-    } catch {
-      this.#notice = { key: "message_too_large" };
+      this.#notice = null;
+    } catch (error) {
+      this.#notice = keyOf(problemOf(error));
     }
     this.#drawSoon();
+  }
+
+  /** The answer sounds, or is made, and nothing is typed. */
+  get #canStop() {
+    return this.#call?.state === "connected" && ["speaking", "thinking"].includes(this.#call.activity.phase) && /** @type {HTMLTextAreaElement} */ (this.#parts.text).value.trim() === "";
   }
 
   #toggleMute() {
@@ -225,33 +265,34 @@ export class AntiphonCall extends Base {
   #draw() {
     const call = this.#call;
     const { card, status, notice, start, mute, text, send, transcript } = this.#parts;
+    card.hidden = this.#isRussian && !russian;
+    if (card.hidden) return void fetchRussian().then(() => this.#draw());
     const state = !call ? "idle" : call.state === "connected" ? call.activity.phase : call.state === "disconnected" || call.state === "idle" ? "ended" : call.state;
     const isListening = call?.state === "connected" && call.hasMicrophone && !call.isMuted;
     card.dataset.state = state;
-    card.lang = this.#language === 1 ? "ru" : "en";
+    card.lang = this.#isRussian ? "ru" : "en";
     card.toggleAttribute("data-muted", call?.state === "connected" && !isListening);
     status.textContent = state === "error" ? "" : this.#word(state);
-    notice.textContent = this.#notice ? this.#word(this.#notice.key) : "";
+    notice.textContent = this.#notice ? this.#word(this.#notice) : "";
     notice.hidden = this.#notice === null;
     start.textContent = this.#word(this.#isOn ? "end" : "start");
     mute.textContent = this.#word(isListening ? "mute" : "unmute");
     mute.hidden = !this.#isOn || this.hasAttribute("text-only");
-    mute.setAttribute("aria-pressed", String(!isListening));
     text.setAttribute("aria-label", this.#word("type_here"));
     text.setAttribute("placeholder", this.#word("type_here"));
-    send.textContent = "↑";
-    send.setAttribute("aria-label", this.#word("send"));
+    send.textContent = this.#canStop ? "■" : "↑";
+    send.setAttribute("aria-label", this.#word(this.#canStop ? "stop" : "send"));
     transcript.setAttribute("aria-label", this.#word("transcript"));
-    transcript.hidden = !call || call.chat.messages.length === 0;
     if (call) this.#drawMessages(call);
+    transcript.hidden = this.#drawn.size === 0;
     if (call?.state === "connected") this.#animate(call);
   }
 
   /** @param {RealtimeCall} call */
   #drawMessages(call) {
-    const list = this.#parts.transcript;
-    const isAtEnd = list.scrollHeight - list.scrollTop - list.clientHeight < 40;
-    const { messages } = call.chat;
+    const { messages: list, transcript } = this.#parts;
+    const isAtEnd = transcript.scrollHeight - transcript.scrollTop - transcript.clientHeight < 40;
+    const messages = call.chat.messages.filter(({ type }) => type !== "ui"); // only the app knows how those look
     const ids = new Set(messages.map((message) => message.id));
     for (const [id, { node }] of this.#drawn) {
       if (ids.has(id)) continue;
@@ -267,7 +308,7 @@ export class AntiphonCall extends Base {
       }
       if (list.children[at] !== node) list.insertBefore(node, list.children[at] ?? null);
     });
-    if (isAtEnd) list.scrollTop = list.scrollHeight;
+    if (isAtEnd) transcript.scrollTop = transcript.scrollHeight;
   }
 
   /** @param {HTMLElement} node @param {import("./entries.js").ChatMessage} message */
@@ -279,7 +320,7 @@ export class AntiphonCall extends Base {
     name.className = "name";
     name.setAttribute("part", "name");
     name.textContent = this.#word(isYours ? "you" : "them");
-    node.replaceChildren(name);
+    node.replaceChildren(...(message.role === "system" ? [] : [name]));
     // Only what travels inside the event is shown: no server can make this page fetch a picture from elsewhere.
     for (const source of message.images.filter((image) => image.startsWith("data:image/"))) node.append(Object.assign(document.createElement("img"), { src: source, alt: "" }));
     const text = message.tool ? `⌁ ${message.tool.name} ${message.tool.output === null ? "…" : `→ ${message.tool.output}`}` : message.text;
@@ -303,14 +344,28 @@ export class AntiphonCall extends Base {
 
   #isAnimated = false;
 
-  get #language() {
-    return (this.getAttribute("language") || document.documentElement.lang || navigator.language).toLowerCase().startsWith("ru") ? 1 : 0;
+  get #isRussian() {
+    return (this.getAttribute("language") || document.documentElement.lang || navigator.language).toLowerCase().startsWith("ru");
   }
 
   /** @param {string} key */
   #word(key) {
-    return WORDS[key]?.[this.#language] ?? key;
+    return (this.#isRussian && russian?.[key]) || (ENGLISH[key] ?? key);
   }
+}
+
+/** What an event gives to tell; null: nothing. @param {any} event @returns {string|null} */
+function noticeOf({ type, state, problem, is_blocked: isBlocked }) {
+  if (type === "connection.fallback") return "fallback";
+  if (type === "connection.expiring") return "expiring";
+  if (type === "speaker.blocked") return isBlocked ? "blocked" : null;
+  const isTold = type === "microphone.changed" || (type === "connection.changed" && state !== "reconnecting" && problem?.kind !== "other_side_ended");
+  return isTold && problem ? keyOf(problem) : null;
+}
+
+/** @param {import("./problems.js").Problem} problem */
+function keyOf({ kind }) {
+  return kind in ENGLISH ? kind : "failed";
 }
 
 /** @param {string} url @returns {Promise<string>} */
