@@ -1,6 +1,6 @@
 // @ts-check
 /** What answers, as the server tells it (`GET about`), so that nobody takes the embedded defaults for more than they are. */
-import { element } from "./transcript-view.js";
+import { element } from "./page.js";
 import { word } from "./words.js";
 
 /**

@@ -1,8 +1,7 @@
 // @ts-check
 /** How long the answers took, as the side panel shows it: the last one as a figure and in its parts, those before as rows. */
-import { byId } from "./page.js";
+import { byId, element } from "./page.js";
 import { waterfall } from "./plots.js";
-import { element } from "./transcript-view.js";
 import { answerMs } from "./turns.js";
 import { language, word } from "./words.js";
 

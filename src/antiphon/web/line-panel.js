@@ -1,9 +1,8 @@
 // @ts-check
 /** The line as the side panel shows it: a word for how good it is, advice when it is poor, a small plot for each figure. */
-import { byId } from "./page.js";
+import { byId, element } from "./page.js";
 import { sparkline } from "./plots.js";
 import { judge, MOST_SAMPLES } from "./quality.js";
-import { element } from "./transcript-view.js";
 import { language, word } from "./words.js";
 
 /** What each plot reaches at least, so that a good line looks quiet. */

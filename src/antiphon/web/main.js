@@ -11,11 +11,10 @@ import { bindKeys } from "./keys.js";
 import { Mark } from "./mark.js";
 import { loudness, wakeAudio } from "./meter.js";
 import { listDevices } from "./microphone.js";
-import { byId, drawNotice, drawSend, drawState, drawWords } from "./page.js";
+import { byId, drawNotice, drawSend, drawState, drawWords, element } from "./page.js";
 import { CallError } from "./problems.js";
 import { loadSettings, saveSettings } from "./settings.js";
 import { StayAwake } from "./awake.js";
-import { element, TranscriptView } from "./transcript-view.js";
 import { firstWords, keepLanguage, language, speakIn } from "./words.js";
 
 const BASE = new URL(".", document.baseURI).href;
@@ -24,7 +23,6 @@ const EVERY_MS = 2_000;
 const sound = /** @type {HTMLAudioElement} */ (byId("sound"));
 const text = /** @type {HTMLTextAreaElement} */ (byId("text"));
 const mark = new Mark(/** @type {any} */ (byId("mark")));
-const view = new TranscriptView(byId("transcript"), byId("newest"), announce);
 const awake = new StayAwake();
 
 /** @type {import("./about.js").About|null} */ let about = null;
@@ -36,7 +34,8 @@ let hasArchived = true;
 let conversationId = crypto.randomUUID();
 /** @type {string|null} */ let warnedOf = null; // of each trouble once in a call
 let settings = loadSettings();
-/** @type {typeof import("./side.js")|null} */ let side = null;
+/** @type {typeof import("./in-call.js")|null} */ let inCall = null;
+/** @type {import("./transcript-view.js").TranscriptView|null} */ let view = null;
 /** @type {import("./conversation-panel.js").ConversationPanel|null} */ let panel = null;
 /** @type {import("./settings-sheet.js").SettingsSheet|null} */ let sheet = null;
 /** @type {import("./past.js").PastSheet|null} */ let past = null;
@@ -72,9 +71,10 @@ async function fetched(open) {
   }
 }
 
-async function openSide() {
-  side ??= await import("./side.js");
-  panel ??= new side.ConversationPanel(written, (key) => caller.say({ key }));
+async function openCallView() {
+  inCall ??= await import("./in-call.js");
+  view ??= new inCall.TranscriptView(byId("transcript"), byId("newest"), announce);
+  panel ??= new inCall.ConversationPanel(written, (key) => caller.say({ key }));
   drawSoon();
 }
 
@@ -113,7 +113,7 @@ function start(options) {
   const { call } = /** @type {Caller} */ (caller); // another one than above
   call?.setOutputMuted(isSilent);
   awake.begin();
-  void openSide().catch(() => {}); // a server that is gone is told by the call itself
+  void fetched(openCallView);
 }
 
 async function submit() {
@@ -142,7 +142,7 @@ async function submit() {
   }
   attachment.clear();
   text.value = "";
-  view.followAgain();
+  view?.followAgain();
   drawSoon();
 }
 
@@ -189,9 +189,9 @@ function drawSoon() {
     drawState({ phase: caller.phase, mic: caller.mic, line: caller.lineState, hasTranscript, isSilent, isByHand, isHolding: caller.isHolding });
     if (drawnNotice !== caller.notice) drawNotice(caller.notice);
     drawnNotice = caller.notice;
-    view.draw(caller.entries);
+    view?.draw(caller.entries);
     panel?.drawn();
-    side?.drawAnswers(caller.turns);
+    inCall?.drawAnswers(caller.turns);
     const isEmpty = text.value.trim() === "" && attachment.isEmpty;
     drawSend(isEmpty && (caller.phase === "speaking" || caller.phase === "thinking") ? "stop" : "send", isEmpty);
   });
@@ -201,8 +201,8 @@ function drawAll() {
   drawWords();
   if (isAboutKnown) drawAbout(byId("about"), about);
   drawNotice(caller.notice);
-  side?.drawLine(caller.line);
-  view.redraw(caller.entries);
+  inCall?.drawLine(caller.line);
+  view?.redraw(caller.entries);
   drawSoon();
 }
 
@@ -218,7 +218,7 @@ function frame(at) {
   ({ input: inputLevel, output: outputLevel } = caller.beat(at));
   outputPeak = Math.max(outputPeak, outputLevel);
   mark.draw(at, loudness(inputLevel), loudness(outputLevel));
-  view.beat();
+  view?.beat();
   requestAnimationFrame(frame);
 }
 
@@ -320,8 +320,8 @@ addEventListener("pagehide", () => {
 });
 document.addEventListener("visibilitychange", () => caller.call && !document.hidden && wakeAudio());
 setInterval(() => {
-  if (side) watchLine(side.drawLine(caller.line, caller.call?.transport === "websocket"));
-  side?.drawAnswers(caller.turns);
+  if (inCall) watchLine(inCall.drawLine(caller.line, caller.call?.transport === "websocket"));
+  inCall?.drawAnswers(caller.turns);
   panel?.cost(caller.usage, caller.seconds);
   if (!hasArchived) void archive();
 }, EVERY_MS);

@@ -126,3 +126,11 @@ export function drawNotice(notice) {
   action.textContent = notice.action ? word(notice.action.key) : "";
   action.onclick = notice.action?.run ?? null;
 }
+
+/** @param {string} tag @param {string} className @param {string} [text] @returns {HTMLElement} */
+export function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  return made;
+}

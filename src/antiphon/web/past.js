@@ -1,9 +1,8 @@
 // @ts-check
 /** The conversations kept on this device, in a sheet: a list, and one of them to read, copy, save or forget. */
 import { forgetConversation, pastConversations } from "./archive.js";
-import { byId } from "./page.js";
+import { byId, element } from "./page.js";
 import { clock, copyText, saveText, toJson, toMarkdown } from "./written.js";
-import { element } from "./transcript-view.js";
 import { language, word } from "./words.js";
 
 /** @typedef {import("./archive.js").PastConversation} PastConversation */

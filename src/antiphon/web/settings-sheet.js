@@ -3,9 +3,8 @@
  * The settings as a form in a sheet. What is chosen applies at once and is kept on the device; what the server does not
  * follow is said beside the field. Not here: what the choices mean for the session (settings.js).
  */
-import { byId } from "./page.js";
+import { byId, element } from "./page.js";
 import { EAGERNESS, nameOf, settingsFrom, TURNS, usualSettings, VOICES } from "./settings.js";
-import { element } from "./transcript-view.js";
 import { language, word } from "./words.js";
 
 const LANGUAGES = ["en", "ru", "de", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "tr", "uk", "zh"];

@@ -1,6 +1,7 @@
 // @ts-check
 /** Draws the transcript: one list entry for each item, redrawn only when that item changed. Not here: what the text is. */
 /** @typedef {import("./entries.js").ChatMessage} ChatMessage */
+import { element } from "./page.js";
 import { language, word } from "./words.js";
 
 const NEAR_END = 56; // pixels from the end within which the reader is taken to follow
@@ -203,12 +204,4 @@ function valueLine(value) {
 function drawNote(node, { payload, text }) {
   node.className = "note";
   node.textContent = payload?.key ? [word(payload.key), payload.detail].filter(Boolean).join(" ") : text;
-}
-
-/** @param {string} tag @param {string} className @param {string} [text] @returns {HTMLElement} */
-export function element(tag, className, text) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  if (text !== undefined) made.textContent = text;
-  return made;
 }
