@@ -122,10 +122,12 @@ class Scene:
         )
 
     async def hear_the_tone(self) -> None:
-        """The other voice sounds, and has done so for long enough to be seen along its whole arc."""
+        """The other voice sounds, for long enough to be seen along its whole arc. There the arcs stop moving."""
         self.call.tone.amplitude = 0.4
         await self.until(
-            "document.querySelector('.arc-them .arc-wave').isPointInFill({ x: 205.4, y: 101.6 })"  # near its tip
+            "document.querySelector('.arc-them .arc-wave').isPointInFill({ x: 207, y: 101.6 })"  # near its tip
+            " && (window.requestAnimationFrame = () => 0)",
+            seconds=20,
         )
 
     def watch_packets(self, *, each: int, lose_every: int | None = None) -> asyncio.Event:

@@ -55,7 +55,6 @@ KNOWN = {
     "settings-by-meaning": _SETTINGS,
     "settings-by-hand": _SETTINGS,
     "settings-not-followed": _SETTINGS,
-    "past-opened": "A tool's line makes the sheet scroll sideways.",
     **{
         f"inspect-{name}": "The way back to the page is 22 px high."
         for name in ("empty", "calls", "events", "nothing-found", "turns", "session", "sound")
