@@ -138,6 +138,7 @@ async def sound_blocked(scene: Scene) -> None:
 async def server_gone(scene: Scene) -> None:
     await scene.page.context.set_offline(True)
     await scene.page.click("#start")
+    await scene.phase("failed")
     await problem(scene, "server_gone")
     await scene.page.context.set_offline(False)
 
