@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -19,6 +20,7 @@ from antiphon.client.trace import read_trace
 from antiphon.server import ServerSettings
 from live_server import LiveServer, live_server
 from scripted_answerer import ScriptedAnswerer
+from web.wire import answer_begins, answer_ends, delta, heard, said, sound_begins
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -92,6 +94,68 @@ async def test_a_call_is_followed_as_it_happens(
     await expect(rows(tool).filter(has_text="trace_ended")).to_have_count(1)
 
 
+async def test_each_event_has_its_time_its_side_and_its_size(
+    tool: Page, caller: ClientConnection, answerer: ScriptedAnswerer
+) -> None:
+    event = json.dumps({"type": "response.create", "response": {"instructions": "x" * 500}})
+    await caller.send(event)
+    await caller.recv()
+    sent = tool.locator("#log .row[data-dir=out]")
+    await expect(sent).to_contain_text("response.create")
+    await expect(sent.get_by_role("img", name="caller")).to_have_text("↑")
+    await expect(sent.locator(".row-size")).to_have_text(f"{len(event)} B")
+    await expect(sent.locator(".row-time")).to_have_text(re.compile(r"^0:\d\d\.\d{3}$"))
+    answerer.last.send({"type": "error", "error": {"message": "y" * 3_100}})
+    came = rows(tool).filter(has_text="yyy")
+    await expect(came.get_by_role("img", name="server")).to_have_text("↓")
+    await expect(came.locator(".row-size")).to_have_text("3.1 kB")
+
+
+async def test_turns_are_waterfalls_and_one_that_has_not_changed_is_left_alone(
+    tool: Page, caller: ClientConnection, answerer: ScriptedAnswerer
+) -> None:
+    def turn(number: int) -> None:
+        response, item = f"r{number}", f"a{number}"
+        answer = [delta(response, item, "Good morning."), sound_begins(response)]
+        question = [*heard(f"u{number}", None), said(f"u{number}", "Hello")]
+        end = answer_ends(response, item, f"u{number}", "Good morning.")
+        for event in [*question, *answer_begins(response, item, f"u{number}"), *answer, *end]:
+            answerer.last.send(event)
+
+    turn(1)
+    await tool.click("#tab-turns")
+    turns = tool.locator("#turns .turn")
+    await expect(turns).to_have_count(1)
+    await expect(turns.first).to_contain_text("HelloanswerGood morning.")
+    await expect(turns.first.locator(".turn-latency")).to_contain_text("to the first sound sent")
+    assert await turns.first.locator(".bar").count() >= 1
+    await expect(tool.locator("#turns-legend")).to_contain_text("only in the caller's page")
+    await tool.evaluate("window.first = document.querySelector('#turns .turn'), 0")
+    turn(2)
+    await expect(turns).to_have_count(2)
+    await expect(turns.last).to_contain_text("Turn 2")
+    assert await tool.evaluate("first === document.querySelector('#turns .turn')")
+
+
+@pytest.mark.parametrize("is_secure", [True, False])
+async def test_an_event_is_copied_or_selected_to_be_copied_by_hand(
+    tool: Page, caller: ClientConnection, is_secure: bool
+) -> None:
+    await tool.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    if not is_secure:
+        await tool.evaluate("Object.defineProperty(navigator, 'clipboard', { value: undefined }), 0")
+    await rows(tool).filter(has_text="session.created").click()
+    await tool.click("#detail-copy")
+    if is_secure:
+        await expect(tool.locator("#detail-copy")).to_have_text("Copied")
+        text = await tool.evaluate("navigator.clipboard.readText()")
+    else:
+        await expect(tool.locator("#detail-copy")).to_have_text(re.compile("^Selected: press "))
+        text = await tool.evaluate("String(getSelection())")
+    assert json.loads(text)["type"] == "session.created"
+    await expect(tool.locator("#detail-copy")).to_have_text("Copy")
+
+
 async def test_filter_and_search(tool: Page, caller: ClientConnection) -> None:
     for number in range(5):
         await send(caller, "conversation.item.create", item={"id": f"needle-{number}"})
@@ -117,8 +181,8 @@ async def test_an_event_is_looked_into_by_keyboard_alone(tool: Page, caller: Cli
         await tool.keyboard.press("ArrowDown")
     await expect(tool.locator("#detail-type")).to_have_text("response.create")
     await expect(tool.locator("#detail-json")).to_contain_text('"instructions": "Say «hi»."')
-    chosen = await tool.locator("#log").get_attribute("aria-activedescendant")
-    await expect(tool.locator(f"#{chosen}")).to_have_attribute("aria-selected", "true")
+    await expect(tool.locator("#log")).to_have_attribute("aria-activedescendant", "row-2")
+    await expect(tool.locator("#row-2")).to_have_attribute("aria-selected", "true")
     await tool.keyboard.press("Escape")
     await expect(tool.locator("#detail")).to_be_hidden()
     await tool.focus("#tab-events")

@@ -12,6 +12,7 @@ from playwright.async_api import Browser, Page
 from antiphon.server import ServerSettings
 from live_server import live_server
 from scripted_answerer import ScriptedAnswerer
+from web.wire import answer_begins, delta, heard
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
@@ -33,6 +34,10 @@ def line(t: float, dir_: str, type_: str, elided: dict[str, int] | None = None, 
     return [int(t), 100, told | ({"elided": elided} if elided else {})]
 
 
+def came(t: float, *events: dict[str, Any]) -> list[list[Any]]:
+    return [[int(t), 100, {"t": t, "dir": "in", "event": event}] for event in events]
+
+
 async def call(page: Page, module: str, expression: str, lines: list[Any], more: Any = None) -> Any:
     """Evaluate `expression` over the module `m`, the log module `l`, the `entries` of lines, and `more`."""
     return await page.evaluate(
@@ -45,11 +50,21 @@ async def call(page: Page, module: str, expression: str, lines: list[Any], more:
               l.addRows(rows, entries, more.filter, more.group);
               return rows.map((row) => [row.type, row.entries.length, row.size, l.wordsOf(row)]);
             },
-            turns: () => m.turnsOf(entries).map(
-              (turn) => ({ ...turn, bars: m.barsOf(turn), latency: m.latencyOf(turn) })),
+            turns: () => {
+              const log = new m.TurnLog();
+              for (const entry of entries) log.add(entry);
+              return log.all.map((turn) => ({ ...turn, bars: m.barsOf(turn), latency: m.latencyOf(turn) }));
+            },
             fields: () => {
-              const { asked, applied } = m.sessionsOf(entries);
-              return m.fieldsOf(asked, applied).map((field) => [field.path, field.verdict]);
+              const log = new m.SessionLog();
+              for (const entry of entries) log.add(entry);
+              return log.fields.map((field) => [field.path, field.verdict]);
+            },
+            page: async () => {
+              const { Conversation, answerMs } = await import("/antiphon.js");
+              const conversation = new Conversation();
+              for (const { event, t } of entries) conversation.receive(event, t);
+              return conversation.turns.all.map(answerMs);
             },
             words: () => more.map((value) => [l.clock(value), l.bytes(value), l.seconds(value)]),
           };
@@ -156,6 +171,25 @@ async def test_a_spoken_turn_with_a_tool_is_one_turn_and_its_time_adds_up(tool: 
         ("voice", 2300, 2700),
         ("answer", 2700, 3500),
     ]
+
+
+DETECTION = {"type": "server_vad", "silence_duration_ms": 500}
+
+
+@pytest.mark.parametrize(
+    ("detection", "latency"), [(DETECTION, 1100), ({**DETECTION, "type": "semantic_vad"}, 600), (None, 600)]
+)
+async def test_a_turn_takes_as_long_here_as_in_the_callers_page(tool: Page, detection: Any, latency: int) -> None:
+    session = {"type": "realtime", "audio": {"input": {"turn_detection": detection}}}
+    lines = [
+        line(500, "in", "session.created", session=session),
+        *came(1000, heard("u1", None)[0]),
+        *came(2000, *heard("u1", None)[1:]),
+        *came(2100, *answer_begins("r1", "a1", "u1")),
+        *came(2600, delta("r1", "a1", "Seven.")),
+    ]
+    (turn,) = await call(tool, "turns", "turns", lines)
+    assert await call(tool, "turns", "page", lines) == [turn["latency"]] == [latency]
 
 
 async def test_a_typed_turn_over_websocket_counts_from_what_was_sent(tool: Page) -> None:

@@ -10,13 +10,14 @@ import { coloured } from "./json-view.js";
 import { addRows, bytes, clock, entryOf, seconds, wordsOf } from "./log.js";
 import { LogView } from "./log-view.js";
 import { drawSession, drawTurns } from "./panels.js";
-import { fieldsOf, sessionsOf } from "./session.js";
+import { SessionLog } from "./session.js";
 import { SoundView } from "./sound-view.js";
-import { turnsOf } from "./turns.js";
+import { TurnLog } from "./turns.js";
 
 /** @typedef {import("./log.js").Entry} Entry @typedef {import("./log.js").Row} Row */
 
 const MOST_ENTRIES = 100_000;
+const SPARE_ENTRIES = 10_000; // so many more before the oldest are dropped, all at once: the rows are made anew then
 const MOST_COPIES = 200;
 const TABS = ["events", "turns", "session"];
 const KINDS = /** @type {Record<string, string>} */ ({ websocket: "WebSocket", webrtc: "WebRTC", hosted: "hosted, by its sideband" });
@@ -27,12 +28,14 @@ const root = document.documentElement;
 /** @type {string|null} */ let looked = null;
 /** @type {Entry[]} */ let entries = [];
 /** @type {Row[]} */ let rows = [];
+let shown = 0;
+let turns = new TurnLog();
+let session = new SessionLog();
 let dropped = 0;
 let tab = "events";
 /** @type {Row|null} */ let chosen = null;
 /** @type {Map<string, HTMLLIElement>} */ const callItems = new Map();
 let isDrawDue = false;
-let drawnTurns = "";
 
 const log = new LogView(byId("log"), byId("log-space"), choose, () => setFollowing(false));
 const sound = new SoundView(() => drawDetail());
@@ -55,15 +58,18 @@ function take(told) {
   if (told.lines?.length) {
     const fresh = told.lines.map(entryOf);
     dropped = told.dropped ?? 0;
-    entries.push(...fresh);
-    if (entries.length > MOST_ENTRIES) {
-      entries.splice(0, entries.length - MOST_ENTRIES);
-      rows = [];
-      addRows(rows, entries, filterNow(), byId("group").checked);
-    } else {
-      addRows(rows, fresh, filterNow(), byId("group").checked);
+    for (const entry of fresh) {
+      entries.push(entry);
+      turns.add(entry);
+      session.add(entry);
     }
-    drawSoon();
+    if (entries.length > MOST_ENTRIES + SPARE_ENTRIES) {
+      entries.splice(0, entries.length - MOST_ENTRIES);
+      refilter();
+    } else {
+      shown += addRows(rows, fresh, filterNow(), byId("group").checked);
+      drawSoon();
+    }
   }
 }
 
@@ -72,7 +78,9 @@ function lookAt(id, { isChoice = true } = {}) {
   looked = id;
   entries = [];
   rows = [];
-  dropped = 0;
+  shown = dropped = 0;
+  turns = new TurnLog();
+  session = new SessionLog();
   choose(null);
   log.clearChoice();
   setFollowing(true);
@@ -150,23 +158,20 @@ function drawSoon() {
 
 function draw() {
   byId("tab-events-count").textContent = entries.length ? String(entries.length) : "";
-  const turns = turnsOf(entries);
-  byId("tab-turns-count").textContent = turns.length ? String(turns.length) : "";
-  const { asked, applied, updates } = sessionsOf(entries);
-  const fields = fieldsOf(asked, applied);
+  byId("tab-turns-count").textContent = turns.all.length ? String(turns.all.length) : "";
+  const { fields, applied, updates } = session;
   const off = fields.filter((field) => field.verdict === "differs" || field.verdict === "ignored");
   byId("tab-session-count").textContent = off.length ? `≠ ${off.length}` : "";
   if (tab === "events") {
     log.show(rows);
     byId("log-empty").hidden = rows.length > 0;
     const gone = dropped ? `, ${dropped} older ones dropped` : "";
-    byId("shown").textContent = `${rows.reduce((sum, row) => sum + row.entries.length, 0)} of ${entries.length} shown${gone}`;
+    byId("shown").textContent = `${shown} of ${entries.length} shown${gone}`;
   } else if (tab === "turns") {
-    byId("no-turns").hidden = turns.length > 0;
-    byId("turns-legend").hidden = turns.length === 0;
-    const told = JSON.stringify(turns);
-    if (told !== drawnTurns) drawTurns(byId("turns"), turns); // what is selected in them stays so
-    drawnTurns = told;
+    byId("no-turns").hidden = turns.all.length > 0;
+    byId("turns-legend").hidden = turns.all.length === 0;
+    drawTurns(byId("turns"), turns.all, turns.changed);
+    turns.changed.clear();
   } else {
     drawSession(byId("session-rows"), byId("differences").checked ? off : fields);
     const count = off.length === 1 ? "1 field differs" : `${off.length} fields differ`;
@@ -177,7 +182,7 @@ function draw() {
 
 function refilter() {
   rows = [];
-  addRows(rows, entries, filterNow(), byId("group").checked);
+  shown = addRows(rows, entries, filterNow(), byId("group").checked);
   drawSoon();
 }
 
@@ -264,10 +269,19 @@ byId("detail-close").addEventListener("click", () => {
   byId("log").focus();
 });
 byId("detail-play").addEventListener("click", () => chosen && sound.playFrom(chosen.t));
-byId("detail-copy").addEventListener("click", () => void navigator.clipboard.writeText(byId("detail-json").textContent).then(() => {
-  byId("detail-copy").textContent = "Copied";
-  setTimeout(() => (byId("detail-copy").textContent = "Copy"), 1_500);
-}));
+byId("detail-copy").addEventListener("click", async () => {
+  const json = byId("detail-json");
+  const button = byId("detail-copy");
+  try {
+    await navigator.clipboard.writeText(json.textContent);
+    button.textContent = "Copied";
+  } catch {
+    // A page that is not secure may not; a person still may.
+    getSelection()?.selectAllChildren(json);
+    button.textContent = `Selected: press ${/Mac|iP/.test(navigator.platform) ? "⌘" : "Ctrl+"}C`;
+  }
+  setTimeout(() => (button.textContent = "Copy"), 3_000);
+});
 for (const name of TABS) byId(`tab-${name}`).addEventListener("click", () => showTab(name));
 document.querySelector(".tabs")?.addEventListener("keydown", (event) => {
   const step = { ArrowRight: 1, ArrowLeft: -1 }[/** @type {KeyboardEvent} */ (event).key];

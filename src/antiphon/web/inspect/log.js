@@ -56,11 +56,13 @@ export function matches(entry, filter) {
   return text.includes(filter.text);
 }
 
-/** Adds what matches to the rows; alike entries in a row become one if wanted. Returns whether the last row grew.
+/** Adds what matches to the rows; alike entries in a row become one if wanted. Returns how many matched.
  * @param {Row[]} rows @param {Iterable<Entry>} entries @param {Filter} filter @param {boolean} isGrouping */
 export function addRows(rows, entries, filter, isGrouping) {
+  let count = 0;
   for (const entry of entries) {
     if (!matches(entry, filter)) continue;
+    count += 1;
     const last = rows[rows.length - 1];
     if (isGrouping && last && last.type === entry.type && last.dir === entry.dir && repeats(entry.type) && sameItem(last.entries[0], entry)) {
       last.entries.push(entry);
@@ -69,6 +71,7 @@ export function addRows(rows, entries, filter, isGrouping) {
       rows.push({ entries: [entry], dir: entry.dir, type: entry.type, t: entry.t, size: entry.size });
     }
   }
+  return count;
 }
 
 /** @param {string} type */

@@ -7,24 +7,37 @@ const BAR_WORDS = { speech: "caller speaks", recognize: "recognizing", think: "t
 const SHORTEST_SCALE_MS = 2_000;
 const VERDICTS = { same: "as asked", differs: "differs", ignored: "not applied", default: "" };
 
-/** @param {HTMLElement} list  an <ol> @param {import("./turns.js").Turn[]} turns */
-export function drawTurns(list, turns) {
+/** @type {WeakMap<import("./turns.js").Turn, HTMLElement>} */
+const drawnTurns = new WeakMap();
+
+/** Only what changed is drawn anew: what is selected elsewhere stays so.
+ * @param {HTMLElement} list  an <ol> @param {import("./turns.js").Turn[]} turns @param {Set<import("./turns.js").Turn>} changed */
+export function drawTurns(list, turns, changed) {
   const spans = turns.map((turn) => {
     const bars = barsOf(turn);
     return bars.length ? bars[bars.length - 1].to - bars[0].from : 0;
   });
   const scale = Math.max(SHORTEST_SCALE_MS, ...spans);
-  list.replaceChildren(...turns.map((turn, index) => drawTurn(turn, index, scale)));
+  const isScaled = list.dataset.scale === String(scale);
+  list.dataset.scale = String(scale);
+  turns.forEach((turn, at) => {
+    let item = drawnTurns.get(turn);
+    if (!item || !isScaled || changed.has(turn)) drawnTurns.set(turn, (item = drawTurn(turn, scale)));
+    const there = list.children[at];
+    if (!there) list.append(item);
+    else if (there !== item) there.replaceWith(item);
+  });
+  while (list.children.length > turns.length) list.lastElementChild?.remove();
 }
 
-/** @param {import("./turns.js").Turn} turn @param {number} index @param {number} scale  milliseconds across */
-function drawTurn(turn, index, scale) {
+/** @param {import("./turns.js").Turn} turn @param {number} scale  milliseconds across */
+function drawTurn(turn, scale) {
   const item = element("li", "turn");
   const head = element("p", "turn-head");
   const latency = latencyOf(turn);
   const kind = { voice: "spoken", text: "typed", own: "unasked" }[turn.kind];
-  head.append(element("b", "", `Turn ${index + 1}`), element("span", "soft", kind));
-  if (latency !== null) head.append(element("span", "figures turn-latency", `${seconds(latency)} to ${turn.sound === null ? "the first word" : "the first sound"}`));
+  head.append(element("b", "", `Turn ${turn.number}`), element("span", "soft", kind));
+  if (latency !== null) head.append(element("span", "figures turn-latency", `${seconds(latency)} to ${turn.sound === null ? "the first word" : "the first sound sent"}`));
   if (turn.status && turn.status !== "completed") head.append(element("span", "turn-status", turn.status));
   item.append(head);
   if (turn.asked) item.append(saying("you", turn.asked));

@@ -10,19 +10,24 @@ const UPDATED = new Set(["session.created", "session.updated"]);
 /** What the server alone knows: nobody asks for it. */
 const SERVERS_OWN = new Set(["id", "object", "expires_at", "client_secret"]);
 
-/** @param {Iterable<Entry>} entries @returns {{asked: any, applied: any, updates: number}} */
-export function sessionsOf(entries) {
-  /** @type {any} */ let asked = {};
-  /** @type {any} */ let applied = null;
-  let updates = 0;
-  for (const { dir, type, event } of entries) {
-    if (dir === "note" && type === "session_asked") asked = merged(asked, event.session);
-    else if (dir === "out" && type === "session.update") {
-      asked = merged(asked, event.session);
-      updates += 1;
-    } else if (dir === "in" && UPDATED.has(type)) applied = event.session;
+/** The session of a call, as its events come in. */
+export class SessionLog {
+  /** @type {any} */ asked = {};
+  /** @type {any} */ applied = null;
+  updates = 0;
+  /** @type {Field[]|null} */ #fields = null;
+
+  /** @param {Entry} entry */
+  add({ dir, type, event }) {
+    const isUpdate = dir === "out" && type === "session.update";
+    if (isUpdate || (dir === "note" && type === "session_asked")) this.asked = merged(this.asked, event.session);
+    else if (dir === "in" && UPDATED.has(type)) this.applied = event.session;
+    else return;
+    this.updates += Number(isUpdate);
+    this.#fields = null;
   }
-  return { asked, applied, updates };
+
+  get fields() { return (this.#fields ??= fieldsOf(this.asked, this.applied)); }
 }
 
 /** @param {any} base @param {any} over @returns {any} */
@@ -34,7 +39,7 @@ function merged(base, over) {
 }
 
 /** @param {any} asked @param {any} applied @returns {Field[]}  in the applied one's order, what was ignored where it was asked */
-export function fieldsOf(asked, applied) {
+function fieldsOf(asked, applied) {
   const wanted = flat(asked ?? {});
   const real = flat(applied ?? {});
   const paths = [...new Set([...real.keys(), ...wanted.keys()])].sort();

@@ -4,15 +4,16 @@
 /**
  * All times in milliseconds since the call began, null where they are not known.
  * @typedef {object} Turn
+ * @property {number} number  from one
  * @property {"voice"|"text"|"own"} kind  own: nobody asked (a greeting, an answer after a tool of the program's)
  * @property {string} asked  what the caller said or wrote
  * @property {string} answer
  * @property {number|null} speech  the caller began to speak
- * @property {number} asks  the caller had said it: the zero of the latencies
+ * @property {number} asks  the caller's last word (what the server said, minus the silence that it waits for): the zero of the latencies
  * @property {number|null} recognized
  * @property {number|null} created  the response began
  * @property {number|null} token  first word or call
- * @property {number|null} sound  first sound
+ * @property {number|null} sound  first sound that was sent; when it was heard only the caller knows
  * @property {number|null} quiet  last sound
  * @property {number|null} done
  * @property {string} status
@@ -21,73 +22,99 @@
 
 /** @typedef {{name: "speech"|"recognize"|"think"|"voice"|"answer", from: number, to: number}} Bar */
 
-/** @param {Iterable<Entry>} entries @returns {Turn[]} */
-export function turnsOf(entries) {
-  /** @type {Turn[]} */ const turns = [];
-  /** @type {Map<string, Turn>} */ const byItem = new Map();
-  /** @type {Map<string, Turn>} */ const byResponse = new Map();
-  /** @type {Turn|null} */ let open = null; // waits for its answer
-  /** @type {Turn|null} */ let sounding = null;
+const MOST_TURNS = 2_000;
+
+/** The turns of a call, as its events come in. */
+export class TurnLog {
+  /** @type {Turn[]} the newest at the end */ all = [];
+  /** What changed since somebody looked, who then clears it. @type {Set<Turn>} */ changed = new Set();
+  /** @type {Map<string, Turn>} */ #byItem = new Map();
+  /** @type {Map<string, Turn>} */ #byResponse = new Map();
+  /** @type {Turn|null} */ #open = null; // waits for its answer
+  /** @type {Turn|null} */ #sounding = null;
+  #silenceMs = 0; // that the server waits for before it says that speech has stopped
+  #begun = 0;
 
   /** @param {Turn["kind"]} kind @param {number} t @returns {Turn} */
-  const begin = (kind, t) => {
+  #begin(kind, t) {
     /** @type {Turn} */ const turn = {
-      kind, asked: "", answer: "", speech: kind === "voice" ? t : null, asks: t, recognized: null, created: null,
+      number: ++this.#begun, kind, asked: "", answer: "", speech: kind === "voice" ? t : null, asks: t, recognized: null, created: null,
       token: null, sound: null, quiet: null, done: null, status: "", tools: [],
     };
-    turns.push(turn);
+    this.all.push(turn);
+    this.changed.add(turn);
+    if (this.all.length > MOST_TURNS) {
+      const gone = this.all.shift();
+      for (const known of [this.#byItem, this.#byResponse]) for (const [id, one] of known) if (one === gone) known.delete(id);
+    }
     return turn;
-  };
+  }
 
-  for (const { dir, type, event, t, elided } of entries) {
-    const turn = byResponse.get(event?.response_id ?? event?.response?.id ?? "");
+  /** @param {Entry} entry */
+  add({ dir, type, event, t, elided }) {
+    const turn = this.#byResponse.get(event?.response_id ?? event?.response?.id ?? "");
+    if (turn) this.changed.add(turn);
     if (dir === "out") {
       const item = event.item;
       if (type === "conversation.item.create" && item?.role === "user") {
-        open = begin("text", t);
-        open.asked = (item.content ?? []).map((/** @type {any} */ part) => part.text ?? "").join(" ").trim() || "[photo]";
+        this.#open = this.#begin("text", t);
+        this.#open.asked = (item.content ?? []).map((/** @type {any} */ part) => part.text ?? "").join(" ").trim() || "[photo]";
       }
-      continue;
+      return;
     }
-    if (dir !== "in") continue;
+    if (dir !== "in") return;
+    const open = this.#open;
+    if (open) this.changed.add(open);
     switch (type) {
+      case "session.created":
+      case "session.updated": {
+        // As in the page's own turns.js: both tell the same time of the same turn.
+        const detection = event.session?.audio?.input?.turn_detection;
+        this.#silenceMs = detection?.type === "server_vad" ? Number(detection.silence_duration_ms ?? 0) : 0;
+        break;
+      }
       case "input_audio_buffer.speech_started":
-        if (open === null || open.created !== null || open.kind !== "voice") open = begin("voice", t);
-        if (event.item_id) byItem.set(event.item_id, open);
+        this.#open = open === null || open.created !== null || open.kind !== "voice" ? this.#begin("voice", t) : open;
+        if (event.item_id) this.#byItem.set(event.item_id, this.#open);
         break;
       case "input_audio_buffer.speech_stopped":
-        if (open?.kind === "voice") open.asks = t;
+        if (open?.kind === "voice") open.asks = Math.max(open.speech ?? 0, t - this.#silenceMs);
         break;
       case "input_audio_buffer.committed":
-        if (open === null || open.created !== null) open = begin("voice", t);
-        if (event.item_id) byItem.set(event.item_id, open);
+        this.#open = open === null || open.created !== null ? this.#begin("voice", t) : open;
+        if (event.item_id) this.#byItem.set(event.item_id, this.#open);
         break;
       case "conversation.item.input_audio_transcription.completed": {
-        const spoken = byItem.get(event.item_id);
-        if (spoken) {
-          spoken.recognized ??= t;
-          spoken.asked = event.transcript ?? "";
-        }
+        const spoken = this.#byItem.get(event.item_id);
+        if (!spoken) break;
+        spoken.recognized ??= t;
+        spoken.asked = event.transcript ?? "";
+        this.changed.add(spoken);
         break;
       }
       case "response.created": {
-        const previous = turns[turns.length - 1];
+        const previous = this.all.at(-1);
         const goesOn = open === null && previous?.tools.length && previous.done !== null ? previous : null;
-        const mine = goesOn ?? (open && open.created === null ? open : begin("own", t));
+        const mine = goesOn ?? (open && open.created === null ? open : this.#begin("own", t));
         mine.created ??= t;
         mine.done = null;
-        byResponse.set(event.response?.id, mine);
-        open = null;
+        this.#byResponse.set(event.response?.id, mine);
+        this.changed.add(mine);
+        this.#open = null;
         break;
       }
       case "output_audio_buffer.started":
         if (turn) turn.sound ??= t;
-        sounding = turn ?? sounding;
+        this.#sounding = turn ?? this.#sounding;
         break;
       case "output_audio_buffer.stopped":
-      case "output_audio_buffer.cleared":
-        if (turn ?? sounding) /** @type {Turn} */ (turn ?? sounding).quiet = t;
+      case "output_audio_buffer.cleared": {
+        const stopped = turn ?? this.#sounding;
+        if (!stopped) break;
+        stopped.quiet = t;
+        this.changed.add(stopped);
         break;
+      }
       case "response.done":
         if (turn) {
           turn.done = t;
@@ -111,7 +138,6 @@ export function turnsOf(entries) {
         }
     }
   }
-  return turns;
 }
 
 /** The turn's time as bars that follow each other. @param {Turn} turn @returns {Bar[]} */
