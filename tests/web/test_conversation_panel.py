@@ -59,6 +59,18 @@ async def test_the_conversation_goes_onto_the_clipboard_as_markdown(page: Page, 
     )
 
 
+async def test_the_conversation_is_saved_as_text(page: Page, server: ScriptedServer) -> None:
+    await talk(page, server)
+    async with page.expect_download() as coming:
+        await page.click("#save-markdown")
+    download = await coming.value
+    assert download.suggested_filename.endswith(".md")
+    path = await download.path()
+    assert await asyncio.to_thread(Path(path).read_text) == (
+        "**you:** Where is the harbour?\n\n**Antiphon:** The harbour is behind the Old Harbour Inn.\n"
+    )
+
+
 async def test_the_conversation_is_saved_as_json(page: Page, server: ScriptedServer) -> None:
     await talk(page, server)
     async with page.expect_download() as coming:
@@ -82,7 +94,8 @@ async def test_a_past_conversation_can_be_read_and_forgotten(page: Page, server:
     await page.click("#past-open")
     await page.get_by_role("button", name="Where is the harbour?").click()
     await expect(page.locator("#past-box")).to_contain_text("behind the Old Harbour Inn")
-    await page.get_by_role("button", name="Forget it").click()
+    await page.get_by_role("button", name="Delete").click()
+    await page.get_by_role("button", name="Delete? Yes").click()
     await expect(page.locator("#past-box")).to_contain_text("Nothing yet")
 
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from playwright.async_api import Page, expect
 
+from web.calling import until
+from web.scripted_peer import ScriptedServer
+
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 IMPORT = 'const { changeOf, notFollowed, sessionOf, settingsFrom, usualSettings } = await import("/settings.js");'
+
+KEEP = """async () => {
+  const { keepConversation } = await import("/archive.js");
+  await keepConversation({ id: "one", startedAt: 1, endedAt: 2, entries: [] });
+}"""
+COUNT = 'import("/archive.js").then(async ({ pastSummaries }) => (await pastSummaries()).length)'
 
 
 async def session_of(modules: Page, **chosen: Any) -> dict[str, Any]:
@@ -123,7 +133,7 @@ async def test_a_choice_is_still_there_after_the_page_was_opened_again(page: Pag
 async def test_everything_can_be_put_back_as_it_was(page: Page) -> None:
     await page.click("#settings-open")
     await page.check('input[name="isTextOnly"]')
-    await page.get_by_role("button", name="All as it was").click()
+    await page.get_by_role("button", name="Reset all settings").click()
     await expect(page.locator('input[name="isTextOnly"]')).not_to_be_checked()
     await page.reload()
     await page.click("#settings-open")
@@ -142,3 +152,63 @@ async def test_the_settings_open_and_close_by_keyboard(page: Page) -> None:
     await expect(page.locator("#settings")).to_be_visible()
     await page.keyboard.press("Escape")
     await expect(page.locator("#settings")).to_be_hidden()
+
+
+async def test_the_volume_is_heard_while_the_slider_moves_and_kept_when_it_rests(page: Page) -> None:
+    await page.click("#settings-open")
+    await expect(page.locator('select[name="microphone"] option').nth(1)).to_be_attached()  # the form is drawn again
+    slider = page.locator('input[name="volume"]')
+    # In one turn of the page's loop: no timer can have come between.
+    heard = await slider.evaluate(
+        """(slider) => {
+          slider.value = "0.25";
+          slider.dispatchEvent(new Event("input", { bubbles: true }));
+          return document.getElementById("sound").volume;
+        }"""
+    )
+    assert heard == 0.25
+    kept = 'JSON.parse(localStorage.getItem("antiphon.settings"))?.volume'
+    assert await page.evaluate(f"{kept} ?? null") is None
+    await until(page, f"{kept} === 0.25")
+
+
+async def test_the_chosen_speaker_plays_the_call(page: Page, server: ScriptedServer) -> None:
+    await page.click("#start")
+    await expect(page.locator("#line-word")).to_have_text("connected")
+    await page.click("#settings-open")
+    chooser = page.locator('select[name="speaker"]')
+    await expect(chooser.locator("option").nth(2)).to_be_attached()
+    await chooser.select_option(index=2)
+    chosen = await chooser.input_value()
+    assert chosen
+    await until(page, f"document.getElementById('sound').sinkId === {json.dumps(chosen)}")
+
+
+async def test_past_conversations_are_deleted_only_by_who_says_yes(page: Page) -> None:
+    await page.evaluate(KEEP)
+    await page.click("#settings-open")
+    button = page.get_by_role("button", name="Delete all past conversations")
+    await button.dblclick()
+    sure = page.get_by_role("button", name="Delete all of them? Yes")
+    await expect(sure).to_be_focused()
+    assert await page.evaluate(COUNT) == 1
+    await page.keyboard.press("Enter")
+    await expect(page.get_by_role("button", name="Deleted")).to_be_focused()
+    assert await page.evaluate(COUNT) == 0
+
+
+async def test_a_question_that_nobody_answers_is_taken_back(page: Page) -> None:
+    await page.clock.install()
+    await page.click("#settings-open")
+    await page.get_by_role("button", name="Delete all past conversations").click()
+    await expect(page.get_by_role("button", name="Delete all of them? Yes")).to_be_visible()
+    await page.clock.fast_forward(6_000)
+    await expect(page.get_by_role("button", name="Delete all past conversations")).to_be_visible()
+
+
+async def test_a_browser_that_keeps_nothing_says_so_when_all_is_to_be_deleted(page: Page) -> None:
+    await page.evaluate('void (indexedDB.open = () => { throw new DOMException("", "SecurityError"); })')
+    await page.click("#settings-open")
+    await page.get_by_role("button", name="Delete all past conversations").click()
+    await page.get_by_role("button", name="Delete all of them? Yes").click()
+    await expect(page.locator("#settings p[role=status]")).to_contain_text("This browser keeps nothing here")

@@ -1,11 +1,14 @@
 // @ts-check
 /** The conversations kept on this device, in a sheet: a list, and one of them to read, copy, save or forget. */
-import { forgetConversation, pastConversations } from "./archive.js";
+import { forgetConversation, pastConversation, pastSummaries } from "./archive.js";
 import { byId, element } from "./page.js";
+import { sureButton } from "./sure.js";
 import { clock, copyText, saveText, toJson, toMarkdown } from "./written.js";
 import { language, word } from "./words.js";
 
-/** @typedef {import("./archive.js").PastConversation} PastConversation */
+const SAID_MS = 1600;
+
+/** @typedef {import("./archive.js").PastSummary} PastSummary */
 
 export class PastSheet {
   /** @param {() => Promise<void>} keep  puts the conversation at hand among them first */
@@ -21,9 +24,9 @@ export class PastSheet {
   }
 
   async #list() {
-    /** @type {PastConversation[]} */ let found = [];
+    /** @type {PastSummary[]} */ let found = [];
     try {
-      found = await pastConversations();
+      found = await pastSummaries();
     } catch {
       this.box.replaceChildren(element("p", "past-none", word("past_unavailable")));
       return;
@@ -38,28 +41,46 @@ export class PastSheet {
       const row = element("li", "");
       const open = element("button", "past-one");
       open.setAttribute("type", "button");
-      const first = conversation.entries.find((entry) => entry.text !== "")?.text ?? word("photo_yours");
-      open.append(element("span", "past-first", first), element("span", "past-when figures", `${when.format(conversation.startedAt)} · ${lengthOf(conversation)}`));
-      open.addEventListener("click", () => this.#read(conversation));
+      open.append(element("span", "past-first", conversation.first || word("photo_yours")), element("span", "past-when figures", `${when.format(conversation.startedAt)} · ${lengthOf(conversation)}`));
+      open.addEventListener("click", () => void this.#read(conversation.id));
       row.append(open);
       list.append(row);
     }
+    const hadFocus = this.box.contains(document.activeElement);
     this.box.replaceChildren(list);
+    if (hadFocus) list.querySelector("button")?.focus(); // what it was on is gone
   }
 
-  /** @param {PastConversation} conversation */
-  #read(conversation) {
+  /** @param {string} id */
+  async #read(id) {
+    const conversation = await pastConversation(id).catch(() => null);
+    if (!conversation) return this.#list(); // forgotten elsewhere meanwhile
+    const { entries, startedAt } = conversation;
+    const told = element("p", "past-told");
+    told.setAttribute("role", "status");
+    const copy = button("copy", async () => {
+      const isCopied = await copyText(toMarkdown(entries));
+      told.textContent = isCopied ? "" : word("copy_refused");
+      if (!isCopied) return;
+      copy.textContent = word("copied");
+      setTimeout(() => (copy.textContent = word("copy")), SAID_MS);
+    });
+    copy.setAttribute("aria-live", "polite");
+    const forget = sureButton("past_forget", "past_forget_sure", () => {
+      forgetConversation(id).then(() => this.#list(), () => (told.textContent = word("past_unavailable")));
+    });
     const tools = element("div", "past-tools");
     tools.append(
       button("past_back", () => void this.#list()),
-      button("copy", () => void copyText(toMarkdown(conversation.entries))),
-      button("save_markdown", () => saveText(toMarkdown(conversation.entries), "md", conversation.startedAt)),
-      button("save_json", () => saveText(toJson(conversation), "json", conversation.startedAt)),
-      button("past_forget", () => void forgetConversation(conversation.id).then(() => this.#list())),
+      copy,
+      button("save_markdown", () => saveText(toMarkdown(entries), "md", startedAt)),
+      button("save_json", () => saveText(toJson(conversation), "json", startedAt)),
+      forget,
+      told,
     );
     const words = element("ol", "past-words");
     words.tabIndex = 0;
-    for (const entry of conversation.entries) words.append(lineOf(entry));
+    for (const entry of entries) words.append(lineOf(entry));
     this.box.replaceChildren(tools, words);
     tools.querySelector("button")?.focus();
   }
@@ -72,6 +93,7 @@ function lineOf(entry) {
     line.append(element("span", "tool-line", `⌁ ${entry.tool.name}(${entry.tool.arguments}) → ${entry.tool.output ?? "…"}`));
     return line;
   }
+  if (entry.role === "system" || entry.role === "note") return element("li", "note", entry.text);
   const isYours = entry.role === "user";
   const line = element("li", `speech ${isYours ? "speech-yours" : "speech-theirs"}`);
   line.append(element("p", "speech-name", isYours ? word("you") : "Antiphon"));
@@ -83,10 +105,11 @@ function lineOf(entry) {
   const words = element("p", "speech-text", entry.heard ?? entry.text);
   if (entry.heard !== null && entry.heard.length < entry.text.length) words.append(element("del", "", entry.text.slice(entry.heard.length)));
   line.append(words);
+  if (entry.is_interrupted) line.append(element("p", "speech-aside", word("interrupted")));
   return line;
 }
 
-/** @param {PastConversation} conversation */
+/** @param {PastSummary} conversation */
 function lengthOf({ startedAt, endedAt }) {
   return clock((endedAt - startedAt) / 1000);
 }

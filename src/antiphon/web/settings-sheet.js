@@ -5,6 +5,7 @@
  */
 import { byId, element } from "./page.js";
 import { EAGERNESS, nameOf, settingsFrom, TURNS, usualSettings, VOICES } from "./settings.js";
+import { sureButton } from "./sure.js";
 import { language, word } from "./words.js";
 
 const LANGUAGES = ["en", "ru", "de", "es", "fr", "it", "ja", "ko", "nl", "pl", "pt", "tr", "uk", "zh"];
@@ -61,6 +62,7 @@ export class SettingsSheet {
     if (kind === "switch") value = /** @type {HTMLInputElement} */ (control).checked;
     this.settings = settingsFrom({ ...before, [control.name]: value });
     if (kind === "number") this.#showFigure(control.name);
+    if (control.name === "volume") /** @type {HTMLMediaElement} */ (byId("sound")).volume = this.settings.volume; // to be heard while it moves
     if (control.name === "turns") this.draw();
     clearTimeout(this.#settling);
     // Every step of a slider is shown, the last one is sent.
@@ -210,12 +212,15 @@ export class SettingsSheet {
   }
 
   #forget() {
-    const button = element("button", "quiet danger", word("past_forget_all"));
-    button.setAttribute("type", "button");
-    button.addEventListener("click", () => {
-      void this.owner.forgetPast().then(() => (button.textContent = word("past_forgotten")));
+    const told = element("p", "field-warning");
+    told.setAttribute("role", "status");
+    const button = sureButton("past_forget_all", "past_forget_all_sure", () => {
+      told.textContent = "";
+      this.owner.forgetPast().then(() => (button.textContent = word("past_forgotten")), () => (told.textContent = word("past_unavailable")));
     });
-    return button;
+    const field = element("div", "");
+    field.append(button, told);
+    return field;
   }
 }
 
