@@ -1,5 +1,6 @@
 // @ts-check
 /** A conversation as a text to keep: Markdown and JSON, onto the clipboard or into a file. Words are in the page's language. */
+import { codeBlock, codeSpan, escaped, marked } from "./markdown.js";
 import { word } from "./words.js";
 
 /** @typedef {import("./archive.js").PastEntry} PastEntry */
@@ -38,17 +39,23 @@ export function saveText(text, kind, startedAt) {
 
 /** @param {PastEntry} entry */
 function paragraphOf(entry) {
-  if (entry.tool) {
-    const output = entry.tool.output === null ? "" : ` → \`${entry.tool.output}\``;
-    return `> \`${entry.tool.name}(${entry.tool.arguments})\`${output}`;
-  }
+  if (entry.tool) return toolParagraph(entry.tool);
+  if (entry.role === "system" || entry.role === "note") return marked(entry.text, "*");
   const lines = [];
-  if (entry.image) lines.push(`*[${word("photo")}]*`);
-  const said = entry.heard ?? entry.text;
-  const unheard = entry.heard === null ? "" : entry.text.slice(entry.heard.length).trim();
-  if (said.trim() !== "") lines.push(said.trim());
-  if (unheard !== "") lines.push(`~~${unheard}~~`);
-  return lines.length === 0 ? "" : `**${entry.role === "user" ? word("you") : "Antiphon"}:** ${lines.join(" ")}`;
+  if (entry.image) lines.push(`*[${word("photo_yours")}]*`);
+  const unheard = entry.heard === null ? "" : entry.text.slice(entry.heard.length);
+  lines.push(escaped(entry.heard ?? entry.text), marked(unheard, "~~"));
+  if (entry.is_interrupted) lines.push(`*(${word("interrupted")})*`);
+  const said = lines.filter((line) => line !== "").join(" ");
+  return said === "" ? "" : `**${entry.role === "user" ? word("you") : "Antiphon"}:** ${said}`;
+}
+
+/** @param {{name: string, arguments: string, output: string|null}} tool */
+function toolParagraph({ name, arguments: given, output }) {
+  const call = codeSpan(`${name}(${given})`.replace(/\s*[\r\n]\s*/g, " "));
+  if (output === null) return `> ${call}`;
+  if (!/[\r\n]/.test(output)) return `> ${call} → ${codeSpan(output === "" ? '""' : output)}`;
+  return [`${call} →`, "", ...codeBlock(output).split("\n")].map((line) => `> ${line}`.trimEnd()).join("\n");
 }
 
 /** 3:41, or 1:03:41. @param {number} seconds */
