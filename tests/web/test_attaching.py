@@ -40,9 +40,25 @@ COPY = """async ([bytes, words]) => {
   await navigator.clipboard.write([new ClipboardItem({ "image/png": png, ...text })]);
 }"""
 SLOW = """() => {
-  const own = HTMLCanvasElement.prototype.toBlob;
+  const { toBlob } = HTMLCanvasElement.prototype;
+  const { readAsDataURL } = FileReader.prototype;
   window.release = null;
-  HTMLCanvasElement.prototype.toBlob = function (...all) { window.release = () => own.apply(this, all); };
+  window.isEncoded = false;
+  HTMLCanvasElement.prototype.toBlob = function (...all) { window.release = () => toBlob.apply(this, all); };
+  FileReader.prototype.readAsDataURL = function (blob) {
+    this.addEventListener("loadend", () => setTimeout(() => (window.isEncoded = true)));
+    readAsDataURL.call(this, blob);
+  };
+}"""
+FIRST_IS_SLOW = """() => {
+  const own = window.createImageBitmap;
+  window.createImageBitmap = async (...all) => {
+    window.createImageBitmap = own;
+    await new Promise((resolve) => (window.release = resolve));
+    const made = await own(...all);
+    setTimeout(() => (window.isRead = true));
+    return made;
+  };
 }"""
 
 
@@ -157,13 +173,16 @@ async def test_a_pasted_file_that_is_no_picture_is_told(page: Page) -> None:
     await expect(page.locator("#notice-words")).to_contain_text(UNREADABLE)
 
 
-async def test_of_two_pictures_the_later_one_stays(page: Page) -> None:
-    for colour in ("red", "blue"):
-        await page.evaluate(PASTE, [[["image/png", text_of(picture(colour))]], None])
+async def test_of_two_pictures_the_later_one_stays_however_long_the_first_takes(page: Page) -> None:
+    await page.evaluate(FIRST_IS_SLOW)
+    await page.evaluate(PASTE, [[["image/png", text_of(picture("red"))]], None])
+    await until(page, "window.release !== undefined")
+    await page.evaluate(PASTE, [[["image/png", text_of(picture("blue"))]], None])
     await expect(page.locator("#attached")).to_be_visible()
-    await until(
-        page, "document.getElementById('attached-picture').getContext('2d').getImageData(5, 5, 1, 1).data[2] > 200"
-    )
+    await page.evaluate("release()")
+    await until(page, "window.isRead")
+    shown = "document.getElementById('attached-picture').getContext('2d').getImageData(5, 5, 1, 1).data"
+    assert await page.evaluate(f"[...{shown}]") == [0, 0, 255, 255]
 
 
 # ── dropped ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -211,7 +230,7 @@ async def test_a_photo_stays_when_the_call_ends_while_it_is_made_small(page: Pag
     await page.click("#call")
     await expect(page.locator("#line-word")).to_have_text("not connected")
     await page.evaluate("release()")
-    await until(page, "release !== null")
+    await until(page, "isEncoded")
     await expect(page.locator("#attached")).to_be_visible()
     await expect(page.locator("#text")).to_have_value("What is it?")
 
