@@ -125,7 +125,8 @@ def page() -> Linked:
 
 def test_the_page_is_a_handful_of_files(page: Linked) -> None:
     assert {"main.js", "antiphon.js", "realtime-call.js", "inspect/inspect.js"} <= page.heads
-    assert len(page.heads) < 16
+    # What is fetched when it is needed is a file of its own; tests/web/test_size.py bounds what is fetched at once.
+    assert len(page.heads) * 2 < len(page.texts())
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no node on this machine to parse scripts with")
