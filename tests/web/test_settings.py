@@ -211,4 +211,13 @@ async def test_a_browser_that_keeps_nothing_says_so_when_all_is_to_be_deleted(pa
     await page.click("#settings-open")
     await page.get_by_role("button", name="Delete all past conversations").click()
     await page.get_by_role("button", name="Delete all of them? Yes").click()
-    await expect(page.locator("#settings p[role=status]")).to_contain_text("This browser keeps nothing here")
+    await expect(page.locator("#settings").get_by_role("status")).to_contain_text("This browser keeps nothing here")
+
+
+async def test_a_slider_has_its_name_and_tells_its_value_as_it_is_shown(page: Page) -> None:
+    await page.click("#settings-open")
+    slider = page.get_by_role("slider", name="Volume", exact=True)
+    await expect(slider).to_have_attribute("aria-valuetext", "100 %")
+    await slider.press("ArrowLeft")
+    await expect(slider).to_have_attribute("aria-valuetext", "95 %")
+    await expect(page.locator(".field", has=slider).locator(".figures")).to_have_text("95 %")

@@ -40,7 +40,6 @@ REACHED_IN_RUSSIAN = (
 """Under a dialog or on another page there is no button that changes the language."""
 
 _LINE_WORD = "On a phone the word for the line does not fit beside the buttons."
-_SETTINGS = "The sliders have no name (their label belongs to the figure), and the sheet itself can be scrolled."
 KNOWN = {
     "photo-attached": "The button that takes the photo away again is 28 px small.",
     "ended": _LINE_WORD,
@@ -49,12 +48,6 @@ KNOWN = {
     "failed-after-a-call": _LINE_WORD,
     "hung-up": _LINE_WORD,
     "side-panel": "On a tablet the panel lies over half of the button that ends the call.",
-    "settings": _SETTINGS,
-    "settings-end": _SETTINGS,
-    "settings-by-pauses": _SETTINGS,
-    "settings-by-meaning": _SETTINGS,
-    "settings-by-hand": _SETTINGS,
-    "settings-not-followed": _SETTINGS,
     **{
         f"inspect-{name}": "The way back to the page is 22 px high."
         for name in ("empty", "calls", "events", "nothing-found", "turns", "session", "sound")

@@ -145,8 +145,10 @@ export class SettingsSheet {
     Object.assign(input, { type: "range", min: String(min), max: String(max), step: String(step) });
     input.value = String(this.settings[name] ?? usual);
     input.dataset.kind = "number";
+    input.setAttribute("aria-valuetext", figureOf(name, Number(input.value)));
     const field = this.#field(name, input);
-    const figure = element("output", "figures", figureOf(name, Number(input.value)));
+    const figure = element("span", "figures", figureOf(name, Number(input.value)));
+    figure.setAttribute("aria-hidden", "true"); // the slider tells its value itself
     field.querySelector(".field-name")?.append(figure);
     return field;
   }
@@ -154,8 +156,9 @@ export class SettingsSheet {
   /** @param {string} name */
   #showFigure(name) {
     const input = /** @type {HTMLInputElement} */ (this.form.elements.namedItem(name));
-    const figure = input.closest(".field")?.querySelector("output");
+    const figure = input.closest(".field")?.querySelector(".figures");
     if (figure) figure.textContent = figureOf(name, Number(input.value));
+    input.setAttribute("aria-valuetext", figureOf(name, Number(input.value)));
   }
 
   /** @param {keyof Settings} name */

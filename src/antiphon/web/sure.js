@@ -14,10 +14,12 @@ export function sureButton(key, sure, run) {
   const rest = () => {
     clearTimeout(asking);
     asking = undefined;
+    delete button.dataset.asking;
     button.textContent = word(key);
   };
   button.addEventListener("click", ({ detail }) => {
     if (asking === undefined) {
+      button.dataset.asking = "";
       button.textContent = word(sure);
       asking = setTimeout(rest, ASKING_MS);
     } else if (detail < 2) { // a double click is one deed, not a question and its answer
