@@ -12,8 +12,9 @@ from playwright.async_api import Page
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
 
 WRITE = """async (entries) => {
-  const { speakIn } = await import("/words.js");
+  const { speakIn, speakMore } = await import("/words.js");
   await speakIn("en");
+  await speakMore?.(); // where there are more words than those that the page opens with
   return (await import("/written.js")).toMarkdown(entries);
 }"""
 
