@@ -107,6 +107,12 @@ def test_recognition_by_time_is_charged_by_the_minute() -> None:
     assert usage.cost == pytest.approx(1.8 / 60 * 0.003)
 
 
+def test_an_ordinary_call_with_its_transcript_has_a_price() -> None:
+    script = Script().session().speech("u1", None).recognised("u1", "Hi.").response("r1").response_done("r1")
+    assert used(script).usage.cost is None  # this recognizer told seconds, and is priced by tokens
+    assert {"gpt-4o-mini-transcribe", "gpt-4o-transcribe", "whisper-1"} <= set(OPENAI_PRICES)
+
+
 def test_models_are_bounded() -> None:
     script = Script().session()
     for number in range(40):

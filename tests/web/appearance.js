@@ -44,6 +44,11 @@
     return node.contains(deepest(left + width / 2, top + height / 2));
   }
 
+  function isSticky(node) {
+    for (let at = node; at; at = at.parentElement) if (getComputedStyle(at).position === "sticky") return true;
+    return false;
+  }
+
   /** What is wider than its place, or cut off by it. */
   function outOfPlace() {
     const complaints = [];
@@ -75,6 +80,7 @@
         const [a, b] = [one.getBoundingClientRect(), other.getBoundingClientRect()];
         const across = Math.min(a.right, b.right) - Math.max(a.left, b.left);
         const down = Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top);
+        if (isSticky(one) !== isSticky(other)) continue; // what scrolls goes on below what stands
         if (across > 1 && down > 1) complaints.push(`${called(one)} and ${called(other)} lie over each other`);
       }
     });

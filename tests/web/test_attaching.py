@@ -228,7 +228,7 @@ async def test_a_photo_stays_when_the_call_ends_while_it_is_made_small(page: Pag
     await page.click("#send")
     await until(page, "release !== null")
     await page.click("#call")
-    await expect(page.locator("#line-word")).to_have_text("not connected")
+    await expect(page.locator("#line-word")).to_have_text("offline")
     await page.evaluate("release()")
     await until(page, "isEncoded")
     await expect(page.locator("#attached")).to_be_visible()

@@ -15,7 +15,10 @@ BLOCKED = """Object.defineProperty(window, "localStorage", {
   get() { throw new DOMException("blocked", "SecurityError"); },
 })"""
 MANY = 600
-KEPT = """async () => (await (await import("/archive.js")).pastConversations())[0].entries.length"""
+KEPT = """async () => {
+  const { pastConversation, pastSummaries } = await import("/archive.js");
+  return (await pastConversation((await pastSummaries())[0].id)).entries.length;
+}"""
 
 
 @pytest.mark.parametrize("path", ["/", "/locked/index.html"])

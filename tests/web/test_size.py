@@ -54,8 +54,8 @@ def weight(paths: set[str]) -> int:
     [
         pytest.param(loaded("realtime-call.js"), 31_000, id="the call"),
         pytest.param(loaded("antiphon.js"), 37_000, id="the module with its widget"),
-        pytest.param(page(), 58_000, id="the page"),
-        pytest.param(page() | loaded("antiphon.js"), 64_000, id="page and module together"),
+        pytest.param(page(), 55_000, id="the page"),
+        pytest.param(page() | loaded("antiphon.js"), 60_000, id="page and module together"),
     ],
 )
 def test_what_travels_is_bounded(paths: set[str], most: int) -> None:

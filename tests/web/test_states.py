@@ -39,30 +39,9 @@ REACHED_IN_RUSSIAN = (
 )
 """Under a dialog or on another page there is no button that changes the language."""
 
-_LINE_WORD = "On a phone the word for the line does not fit beside the buttons."
-KNOWN = {
-    "photo-attached": "The button that takes the photo away again is 28 px small.",
-    "ended": _LINE_WORD,
-    "unsteady": _LINE_WORD,
-    "reconnecting": _LINE_WORD,
-    "failed-after-a-call": _LINE_WORD,
-    "hung-up": _LINE_WORD,
-    "side-panel": "On a tablet the panel lies over half of the button that ends the call.",
-    **{
-        f"inspect-{name}": "The way back to the page is 22 px high."
-        for name in ("empty", "calls", "events", "nothing-found", "turns", "session", "sound")
-    },
-}
-"""What is wrong with a state, as it was last looked at. A state that was put right has to leave this list."""
 
-
-def judged(states: Iterable[State]) -> list[ParameterSet]:
-    """One test for each state; where it is known to be wrong, one that has to fail."""
-    made = []
-    for state in states:
-        marks = [pytest.mark.xfail(strict=True, reason=KNOWN[state.name])] if state.name in KNOWN else []
-        made.append(pytest.param(state, id=state.name, marks=marks))
-    return made
+def each(states: Iterable[State]) -> list[ParameterSet]:
+    return [pytest.param(state, id=state.name) for state in states]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -96,7 +75,7 @@ async def looked_over(scene: Scene, sizes: Sequence[str], language: str) -> list
     return found
 
 
-@pytest.mark.parametrize("state", judged(STATES))
+@pytest.mark.parametrize("state", each(STATES))
 async def test_a_state_is_whole(stage: Stage, told: dict[str, str], state: State) -> None:
     sizes = list(SIZES) if state.matters and state.fits else ["phone"]
     async with stage.opened(state, PHONE) as scene:
@@ -118,7 +97,7 @@ async def may_switch_language(scene: Scene) -> bool:
     return not is_covered and await scene.page.locator("#language").is_visible()
 
 
-@pytest.mark.parametrize("state", judged(state for state in STATES if state.name in REACHED_IN_RUSSIAN))
+@pytest.mark.parametrize("state", each(state for state in STATES if state.name in REACHED_IN_RUSSIAN))
 async def test_a_state_without_a_switch_is_whole_in_russian(stage: Stage, state: State) -> None:
     async with stage.opened(state, Look("phone", "light", "ru")) as scene:
         found = await looked_over(scene, list(SIZES) if state.fits else ["phone"], "ru")
@@ -134,7 +113,6 @@ async def test_the_states_of_a_call_are_told_apart(stage: Stage, told: dict[str,
     assert alike == []
 
 
-@pytest.mark.xfail(strict=True, reason="A tool's error is drawn as any other result.")
 async def test_a_tool_that_failed_does_not_look_like_one_that_went_well(stage: Stage) -> None:
     looks = []
     for name in ("tool-done", "tool-failed"):

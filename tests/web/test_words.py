@@ -20,7 +20,11 @@ SCRIPTS = {file.name: file.read_text() for file in sorted(WEB.glob("*.js")) if f
 
 
 async def all_words(page: Page, language: str = "en") -> dict[str, str]:
-    words: dict[str, str] = await page.evaluate(f'async () => (await import("/words-{language}.js")).WORDS')
+    """The words with which the page opens, then those of calls and sheets."""
+    files = f'[import("/words-{language}.js"), import("/words-more-{language}.js")]'
+    words: dict[str, str] = await page.evaluate(
+        f"async () => Object.assign({{}}, ...(await Promise.all({files})).map(({{ WORDS }}) => WORDS))"
+    )
     return words
 
 

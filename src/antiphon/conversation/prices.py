@@ -48,5 +48,9 @@ OPENAI_PRICES: Final = {
         image_in=0.8,
         cached_image_in=0.08,
     ),
+    # Recognizers: what a caller's own words in writing cost beside the call.
+    "gpt-4o-transcribe": Price(text_in=2.5, audio_in=6.0, text_out=10.0),
+    "gpt-4o-mini-transcribe": Price(text_in=1.25, audio_in=3.0, text_out=5.0),
+    "whisper-1": Price(a_minute=0.006),
 }
 """The models whose prices are known here. A conversation that used any other has no `cost` unless prices are given."""

@@ -89,6 +89,7 @@ const STYLE = [
   ".arc-line{fill:none;stroke:var(--voice);stroke-width:1.6;stroke-linecap:round}.arc-wave{fill:var(--voice)}",
   ".card[data-muted] .arc-you .arc-line{stroke-dasharray:4 4}",
   ".card:is([data-state=idle],[data-state=ended],[data-state=error]) .arc{--voice:var(--soft-now)}",
+  ".card:is([data-state=listening],[data-state=hearing]) .arc-them,.card:is([data-state=thinking],[data-state=speaking]) .arc-you{opacity:.45}",
   "@media(prefers-reduced-motion:no-preference){.card[data-state=thinking] .arc-them{animation:breathe 2s ease-in-out infinite}}",
   "@keyframes breathe{50%{opacity:.4}}",
   ".status,.notice{margin:0;text-align:center;font-size:.8125rem;line-height:1.4;color:var(--soft-now)}.notice{color:var(--bad-now)}",
@@ -97,8 +98,9 @@ const STYLE = [
   ".theirs .name{color:var(--them-now)}.message img{max-width:100%;max-height:10rem;border-radius:6px}del{color:var(--soft-now)}.problem{color:var(--bad-now);font-size:.8125rem}",
   "form{display:flex;gap:8px}button,textarea{font:inherit;border-radius:999px;border:1px solid var(--line-now);min-height:44px;cursor:pointer}",
   "textarea{flex:1;min-width:0;box-sizing:border-box;resize:none;padding:9px 16px;border-radius:22px;color:var(--ink-now);background:var(--card-now);cursor:text;height:44px}textarea::placeholder{color:var(--soft-now);opacity:1}",
-  "button{padding:0 16px;color:var(--ink-now);background:var(--card-now)}.send{width:3rem;padding:0}.controls{display:flex;gap:8px;justify-content:center}",
+  "button{white-space:nowrap;padding:0 16px;color:var(--ink-now);background:var(--card-now)}.send{width:3rem;padding:0}.controls{display:flex;gap:8px;justify-content:center}",
   ".start{flex:1;color:var(--on-now);background:var(--them-now);border-color:transparent;font-weight:600}",
+  ".card:not([data-state=idle],[data-state=ended],[data-state=error]) .start{background:var(--bad-now)}",
   ":is(button,textarea):focus-visible{outline:2px solid var(--them-now);outline-offset:2px}[hidden]{display:none}",
 ].join("\n");
 
@@ -323,7 +325,7 @@ export class AntiphonCall extends Base {
     node.replaceChildren(...(message.role === "system" ? [] : [name]));
     // Only what travels inside the event is shown: no server can make this page fetch a picture from elsewhere.
     for (const source of message.images.filter((image) => image.startsWith("data:image/"))) node.append(Object.assign(document.createElement("img"), { src: source, alt: "" }));
-    const text = message.tool ? `⌁ ${message.tool.name} ${message.tool.output === null ? "…" : `→ ${message.tool.output}`}` : message.text;
+    const text = message.tool ? `${message.tool.name} ${message.tool.output === null ? "…" : `→ ${message.tool.output}`}` : message.text;
     node.append(message.heard ?? text);
     if (message.heard !== null && message.heard.length < text.length) node.append(Object.assign(document.createElement("del"), { textContent: text.slice(message.heard.length) }));
     if (message.status === "failed" && message.problem) node.append(Object.assign(document.createElement("p"), { className: "problem", textContent: message.problem }));

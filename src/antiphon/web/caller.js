@@ -153,7 +153,10 @@ export class Caller {
     on("speaker.blocked", ({ is_blocked: isBlocked }) => this.#blocked(mine, isBlocked));
     on("message.unsent", () => this.observer.onChange());
     on("user.message", () => this.observer.onChange());
-    on("error", ({ error }) => EXPECTED_ERRORS.has(error?.code) || this.#note("note_error", error?.message));
+    on("error", ({ error, event_type: about }) => {
+      // A message that was refused says so itself.
+      if (!EXPECTED_ERRORS.has(error?.code) && about !== "conversation.item.create") this.#note("note_error", error?.message);
+    });
     on("user.speech_started", () => this.#soundCame());
     on("session.created", ({ session }) => this.#sessionTold(session));
     on("session.updated", ({ session }) => this.#sessionTold(session));
@@ -229,6 +232,8 @@ export class Caller {
     const { call } = this;
     if (!call) return;
     call.volume = settings.volume;
+    const changed = /** @type {(keyof Settings)[]} */ (Object.keys(settings)).filter((key) => settings[key] !== before[key]);
+    if (changed.every((key) => key === "volume" || key === "keepsPast")) return;
     try {
       if (settings.speaker !== before.speaker) await call.chooseSpeaker(settings.speaker ?? "");
       if (settings.microphone !== before.microphone && call.hasMicrophone) await call.openMicrophone(settings.microphone ?? "");

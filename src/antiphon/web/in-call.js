@@ -1,6 +1,11 @@
 // @ts-check
-/** What the page shows once a call has begun: the transcript, and the panels beside it. Fetched while it connects. */
+/**
+ * What the page needs once a call has begun: the transcript, the panels beside it, a screen that stays on. Fetched while it
+ * connects.
+ */
 export { drawAnswers } from "./answers-panel.js";
+export { StayAwake } from "./awake.js";
 export { ConversationPanel } from "./conversation-panel.js";
 export { drawLine } from "./line-panel.js";
+export { pastEntries } from "./past-entries.js";
 export { TranscriptView } from "./transcript-view.js";

@@ -3,10 +3,8 @@
  * The keyboard: M mutes, Space held talks while muted, Esc interrupts, / goes to the text, F finds, the comma opens the
  * settings, ? shows the keys.
  */
-import { byId } from "./page.js";
-
 /**
- * @param {{interrupt: () => void, toggleMute: () => void, holdToTalk: (isHolding: boolean) => boolean, focusText: () => void, find: () => void, settings: () => void}} actions
+ * @param {{interrupt: () => void, toggleMute: () => void, holdToTalk: (isHolding: boolean) => boolean, focusText: () => void, find: () => void, settings: () => void, help: () => void}} actions
  *   holdToTalk: false when there is nothing to be held for
  */
 export function bindKeys(actions) {
@@ -32,7 +30,7 @@ export function bindKeys(actions) {
       actions.find();
     }
     else if (event.key === ",") actions.settings();
-    else if (event.key === "?") /** @type {HTMLDialogElement} */ (byId("keys")).showModal();
+    else if (event.key === "?") actions.help();
     else if (event.key === "/" || (event.code === "Slash" && !event.shiftKey)) {
       event.preventDefault();
       actions.focusText();

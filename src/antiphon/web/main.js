@@ -14,8 +14,7 @@ import { listDevices } from "./microphone.js";
 import { byId, drawNotice, drawSend, drawState, drawWords, element } from "./page.js";
 import { CallError } from "./problems.js";
 import { loadSettings, saveSettings } from "./settings.js";
-import { StayAwake } from "./awake.js";
-import { firstWords, keepLanguage, language, speakIn } from "./words.js";
+import { firstWords, keepLanguage, language, speakIn, speakMore } from "./words.js";
 
 const BASE = new URL(".", document.baseURI).href;
 const EVERY_MS = 2_000;
@@ -23,7 +22,6 @@ const EVERY_MS = 2_000;
 const sound = /** @type {HTMLAudioElement} */ (byId("sound"));
 const text = /** @type {HTMLTextAreaElement} */ (byId("text"));
 const mark = new Mark(/** @type {any} */ (byId("mark")));
-const awake = new StayAwake();
 
 /** @type {import("./about.js").About|null} */ let about = null;
 let isAboutKnown = false;
@@ -36,6 +34,7 @@ let conversationId = crypto.randomUUID();
 let settings = loadSettings();
 /** @type {typeof import("./in-call.js")|null} */ let inCall = null;
 /** @type {import("./transcript-view.js").TranscriptView|null} */ let view = null;
+/** @type {import("./awake.js").StayAwake|null} */ let awake = null;
 /** @type {import("./conversation-panel.js").ConversationPanel|null} */ let panel = null;
 /** @type {import("./settings-sheet.js").SettingsSheet|null} */ let sheet = null;
 /** @type {import("./past.js").PastSheet|null} */ let past = null;
@@ -47,11 +46,12 @@ let inputLevel = 0;
 
 const caller = new Caller({ base: BASE, sound, settings: () => settings }, {
   onChange: () => {
+    if (caller.call?.state === "connected" && !inCall) void fetched(openCallView);
     hasArchived = false;
     drawSoon();
   },
   onOver: () => {
-    awake.end();
+    awake?.end();
     void archive();
   },
   onSession: (...news) => {
@@ -72,7 +72,9 @@ async function fetched(open) {
 }
 
 async function openCallView() {
-  inCall ??= await import("./in-call.js");
+  [inCall] = await Promise.all([import("./in-call.js"), speakMore()]);
+  inCall.drawLine(caller.line);
+  if (!awake && caller.call) (awake = new inCall.StayAwake()).begin();
   view ??= new inCall.TranscriptView(byId("transcript"), byId("newest"), announce);
   panel ??= new inCall.ConversationPanel(written, (key) => caller.say({ key }));
   drawSoon();
@@ -80,7 +82,7 @@ async function openCallView() {
 
 async function openSettings() {
   if (!sheet) {
-    const { SettingsSheet } = await import("./settings-sheet.js");
+    const [{ SettingsSheet }] = await Promise.all([import("./settings-sheet.js"), speakMore()]);
     sheet ??= new SettingsSheet(settings, {
       onChange: (chosen, before) => {
         settings = chosen;
@@ -97,8 +99,13 @@ async function openSettings() {
   sheet.open();
 }
 
+async function openKeys() {
+  const [sheet] = await Promise.all([import("./keys-sheet.js"), speakMore()]);
+  sheet.openKeys();
+}
+
 async function openPast() {
-  const { PastSheet } = await import("./past.js");
+  const [{ PastSheet }] = await Promise.all([import("./past.js"), speakMore()]);
   (past ??= new PastSheet(archive)).open();
 }
 
@@ -112,12 +119,13 @@ function start(options) {
   caller.start(options);
   const { call } = /** @type {Caller} */ (caller); // another one than above
   call?.setOutputMuted(isSilent);
-  awake.begin();
-  void fetched(openCallView);
+  awake?.begin();
+  void openCallView().catch(() => {}); // tried again when the call stands
 }
 
 async function submit() {
-  const words = text.value.trim();
+  const typed = text.value;
+  const words = typed.trim();
   if (byId("send").dataset.kind === "stop") caller.call?.interrupt();
   if (isSending || (words === "" && attachment.isEmpty)) return;
   // Who types first need not be asked for a microphone; it can be turned on at any time.
@@ -141,7 +149,7 @@ async function submit() {
     isSending = false;
   }
   attachment.clear();
-  text.value = "";
+  if (text.value.startsWith(typed)) text.value = text.value.slice(typed.length); // what was typed meanwhile stays
   view?.followAgain();
   drawSoon();
 }
@@ -164,16 +172,13 @@ function watchLine({ verdict, cause }) {
 
 /** The conversation on this page as one keeps it. @returns {import("./archive.js").PastConversation} */
 function written() {
-  const entries = caller.entries.flatMap(({ type, role, text, heard, images, tool }) => (type === "ui" ? [] : [{
-    role: type === "tool" ? "assistant" : role, text, heard, image: images[0] ?? null, tool: tool && { name: tool.name, arguments: tool.text, output: tool.output },
-  }]));
-  return { id: conversationId, startedAt: caller.startedAt, endedAt: Date.now(), entries };
+  return { id: conversationId, startedAt: caller.startedAt, endedAt: Date.now(), entries: inCall?.pastEntries(caller.entries) ?? [] };
 }
 
 async function archive() {
   hasArchived = true;
   const conversation = written();
-  if (!settings.keepsPast || !conversation.entries.some((entry) => entry.text !== "" || entry.image)) return;
+  if (!settings.keepsPast || !conversation.entries.some(({ role, text, image }) => role !== "note" && (text !== "" || image))) return;
   await import("./archive.js").then(({ keepConversation }) => keepConversation(conversation)).catch(() => {}); // a private window keeps nothing, and the sheet says so
 }
 
@@ -274,9 +279,9 @@ for (const id of ["call", "mute", "sound-switch"]) {
   // A finger or mouse leaves no focus behind: Space, held to talk, would press the button again and end the call.
   byId(id).addEventListener("click", (event) => event.detail > 0 && byId(id).blur());
 }
-byId("keys-open").addEventListener("click", () => /** @type {HTMLDialogElement} */ (byId("keys")).showModal());
+byId("keys-open").addEventListener("click", () => void fetched(openKeys));
 byId("notice-close").addEventListener("click", () => caller.say(null));
-byId("language").addEventListener("click", () => void switchLanguage());
+for (const id of ["language", "language-more"]) byId(id).addEventListener("click", () => void switchLanguage());
 byId("theme").addEventListener("click", switchTheme);
 byId("details").addEventListener("click", toggleSide);
 byId("find-open").addEventListener("click", findWords);
@@ -313,6 +318,7 @@ bindKeys({
   focusText: () => text.focus(),
   find: findWords,
   settings: () => void fetched(openSettings),
+  help: () => void fetched(openKeys),
 });
 addEventListener("pagehide", () => {
   caller.hangUp();

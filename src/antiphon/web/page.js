@@ -22,7 +22,7 @@ export function drawWords() {
     node.setAttribute("placeholder", word(node.getAttribute("data-placeholder") ?? ""));
   }
   byId("language").textContent = word("language");
-  byId("language").lang = language() === "en" ? "ru" : "en";
+  for (const id of ["language", "language-more"]) byId(id).lang = language() === "en" ? "ru" : "en";
   byId("language").title = word("language_name");
   byId("language").setAttribute("aria-label", `${word("language")}: ${word("language_name")}`);
 }
@@ -99,7 +99,8 @@ function drawHold(isShown, isHolding, isEnabled) {
 /** @param {Phase} phase @param {Mic} mic @param {Line} line @param {boolean} isByHand */
 function markWord(phase, mic, line, isByHand) {
   if (line === "shaky") return "phase_shaky";
-  if (phase === "listening" && mic === "muted") return isByHand ? "phase_idle" : "phase_muted";
+  if (phase === "listening" && isByHand && mic === "on") return "phase_heard";
+  if (phase === "listening" && mic === "muted") return isByHand ? "phase_by_hand" : "phase_muted";
   if (phase === "listening" && mic === "none") return "phase_typing";
   if (phase === "listening" && mic === "asked") return "phase_asked";
   return `phase_${phase}`;

@@ -90,7 +90,7 @@ export class PastSheet {
 function lineOf(entry) {
   if (entry.tool) {
     const line = element("li", "tool");
-    line.append(element("span", "tool-line", `⌁ ${entry.tool.name}(${entry.tool.arguments}) → ${entry.tool.output ?? "…"}`));
+    line.append(element("span", "tool-sign"), element("span", "tool-line", `${entry.tool.name}(${entry.tool.arguments}) → ${entry.tool.output ?? "…"}`));
     return line;
   }
   if (entry.role === "system" || entry.role === "note") return element("li", "note", entry.text);

@@ -160,12 +160,12 @@ function secondsOf(ms, digits) {
 /** @param {HTMLElement} node @param {NonNullable<ChatMessage["tool"]>} tool @returns {HTMLElement} where its time stands */
 function drawTool(node, tool) {
   const wasOpen = node.querySelector("details")?.open ?? false;
-  node.className = "tool";
+  node.className = isFailure(tool.output) ? "tool tool-failed" : "tool";
   const details = document.createElement("details");
   details.open = wasOpen;
   const summary = document.createElement("summary");
   const result = tool.output === null ? word("tool_running") : tool.output;
-  summary.append(element("span", "tool-sign", "⌁"), element("span", "tool-line", `${tool.name}(${argumentsLine(tool.text)}) → ${result}`));
+  summary.append(element("span", "tool-sign"), element("span", "tool-line", `${tool.name}(${argumentsLine(tool.text)}) → ${result}`));
   if (tool.output === null) summary.append(element("span", "caret"));
   const time = element("span", "tool-time", tool.ended_at === null ? "" : secondsOf(tool.ended_at - tool.started_at, 1));
   summary.append(time);
@@ -175,6 +175,15 @@ function drawTool(node, tool) {
   details.append(summary, list);
   node.replaceChildren(details);
   return time;
+}
+
+/** What a tool answers when it did not work: an object that says so. @param {string|null} output */
+function isFailure(output) {
+  try {
+    return Boolean(JSON.parse(output ?? "")?.error);
+  } catch {
+    return false;
+  }
 }
 
 /** `{"a": 2, "b": 5}` as `2, 5`; what is not whole JSON yet as it stands. @param {string} json */
@@ -202,6 +211,6 @@ function valueLine(value) {
 
 /** @param {HTMLElement} node @param {ChatMessage} message */
 function drawNote(node, { payload, text }) {
-  node.className = "note";
+  node.className = payload?.key === "note_error" ? "note note-bad" : "note";
   node.textContent = payload?.key ? [word(payload.key), payload.detail].filter(Boolean).join(" ") : text;
 }

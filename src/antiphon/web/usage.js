@@ -22,6 +22,9 @@ export const OPENAI_PRICES = {
   "gpt-realtime-2.1-mini": {
     text_in: 0.6, cached_text_in: 0.06, text_out: 2.4, audio_in: 10, cached_audio_in: 0.3, audio_out: 20, image_in: 0.8, cached_image_in: 0.08,
   },
+  "gpt-4o-transcribe": { text_in: 2.5, audio_in: 6, text_out: 10 },
+  "gpt-4o-mini-transcribe": { text_in: 1.25, audio_in: 3, text_out: 5 },
+  "whisper-1": { a_minute: 0.006 },
 };
 
 export class UsageMeter {

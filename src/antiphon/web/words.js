@@ -1,17 +1,19 @@
 // @ts-check
 /**
- * The language that the page speaks, and its words. Each language is a file of its own, fetched when it is spoken:
- * words-en.js, words-ru.js. Not here: which words are said when.
+ * The language that the page speaks, and its words. Each language has files of its own, fetched when it is spoken:
+ * words-en.js and words-ru.js for the page as it opens, words-more-… for calls and sheets. Not here: which are said when.
  */
 import { keep, kept } from "./kept.js";
 
 /** @typedef {"en"|"ru"} Language */
 
-/** @type {Record<Language, () => Promise<{WORDS: Record<string, string>}>>} */
-const TABLES = { en: () => import("./words-en.js"), ru: () => import("./words-ru.js") };
+/** @typedef {() => Promise<{WORDS: Record<string, string>}>} Table */
+/** @type {Record<Language, Table>} */ const TABLES = { en: () => import("./words-en.js"), ru: () => import("./words-ru.js") };
+/** @type {Record<Language, Table>} */ const MORE = { en: () => import("./words-more-en.js"), ru: () => import("./words-more-ru.js") };
 const LANGUAGE_PLACE = "antiphon.language";
 
 /** @type {Language} */ let current = "en";
+let hasMore = false;
 /** @type {Record<string, string>} */ let words = {};
 
 /** @returns {Language} what was chosen here, else what the browser speaks */
@@ -22,8 +24,19 @@ export function preferredLanguage() {
 
 /** From here on. Rejects, and changes nothing, where the words cannot be fetched. @param {Language} language */
 export async function speakIn(language) {
-  words = (await TABLES[language]()).WORDS;
+  const [first, more] = await Promise.all([TABLES[language](), hasMore ? MORE[language]() : null]);
+  words = { ...first.WORDS, ...more?.WORDS };
   current = language;
+}
+
+/** Fetches the words of calls and sheets, once. Rejects where they cannot be fetched. */
+export async function speakMore() {
+  if (hasMore) return;
+  const language = current;
+  const { WORDS } = await MORE[language]();
+  hasMore = true;
+  if (language === current) words = { ...words, ...WORDS };
+  else await speakIn(current); // it changed meanwhile
 }
 
 /** Keeps the choice for the next visit. @param {Language} language */

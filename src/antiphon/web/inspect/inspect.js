@@ -113,7 +113,7 @@ function drawCalls() {
     const [name, time, facts] = button.children;
     name.textContent = call.id;
     time.textContent = new Date(call.began_at * 1000).toLocaleTimeString();
-    facts.textContent = `${KINDS[call.kind] ?? call.kind} · ${call.events} events · ${call.ended_at === null ? "live" : seconds((call.ended_at - call.began_at) * 1000)}`;
+    facts.textContent = `${KINDS[call.kind] ?? call.kind} · ${call.events} ${call.events === 1 ? "event" : "events"} · ${call.ended_at === null ? "live" : seconds((call.ended_at - call.began_at) * 1000)}`;
     return item;
   });
   for (const id of callItems.keys()) if (!calls.some((call) => call.id === id)) callItems.delete(id);
