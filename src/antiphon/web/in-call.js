@@ -1,7 +1,7 @@
 // @ts-check
 /**
- * What the page needs once a call has begun: the transcript, the panels beside it, a screen that stays on. Fetched while it
- * connects.
+ * What the page needs once a call has begun: the transcript, the panels beside it, a screen that stays on. Fetched when it
+ * stands, or something was written.
  */
 export { drawAnswers } from "./answers-panel.js";
 export { StayAwake } from "./awake.js";

@@ -34,6 +34,7 @@ let conversationId = crypto.randomUUID();
 let settings = loadSettings();
 /** @type {typeof import("./in-call.js")|null} */ let inCall = null;
 /** @type {import("./transcript-view.js").TranscriptView|null} */ let view = null;
+/** @type {import("./realtime-call.js").RealtimeCall|null} */ let viewed = null; // the call whose view was asked for
 /** @type {import("./awake.js").StayAwake|null} */ let awake = null;
 /** @type {import("./conversation-panel.js").ConversationPanel|null} */ let panel = null;
 /** @type {import("./settings-sheet.js").SettingsSheet|null} */ let sheet = null;
@@ -46,7 +47,10 @@ let inputLevel = 0;
 
 const caller = new Caller({ base: BASE, sound, settings: () => settings }, {
   onChange: () => {
-    if (caller.call?.state === "connected" && !inCall) void fetched(openCallView);
+    if (caller.call?.state === "connected" && caller.call !== viewed) {
+      viewed = caller.call; // once for each call: a server that is gone is not asked for ever
+      void fetched(openCallView);
+    }
     hasArchived = false;
     drawSoon();
   },
@@ -120,7 +124,6 @@ function start(options) {
   const { call } = /** @type {Caller} */ (caller); // another one than above
   call?.setOutputMuted(isSilent);
   awake?.begin();
-  void openCallView().catch(() => {}); // tried again when the call stands
 }
 
 async function submit() {
@@ -132,6 +135,7 @@ async function submit() {
   start({ withMicrophone: false });
   const call = caller.call;
   if (!call) return;
+  void openCallView().catch(() => {}); // words that are written are seen at once; tried again when the call stands
   isSending = true; // a second Enter while the photo is being made small is not a second message
   try {
     /** @type {string|null} */ let image = null;

@@ -82,7 +82,7 @@ export const WORDS = {
 
   // the line
   link_jitter: "jitter",
-  link_rate: "sound",
+  link_rate: "traffic",
   link_good: "good",
   link_fair: "fair",
   link_poor: "poor",

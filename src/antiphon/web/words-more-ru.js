@@ -83,7 +83,7 @@ export const WORDS = {
 
   // the line
   link_jitter: "разброс задержки",
-  link_rate: "поток звука",
+  link_rate: "трафик",
   link_good: "хорошая",
   link_fair: "средняя",
   link_poor: "плохая",
