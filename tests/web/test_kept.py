@@ -63,5 +63,16 @@ async def test_a_long_conversation_is_kept_whole_when_it_ends(browser: Browser, 
     await page.click("#call")
     await expect(page.locator("html")).to_have_attribute("data-phase", "ended")
     assert await page.locator(".speech").count() == shown
-    assert await page.evaluate(KEPT) == shown
+    assert await page.evaluate(KEPT) == shown + 1  # and the line that the call has ended
     await context.close()
+
+
+async def test_the_theme_is_kept_and_the_browsers_bar_follows_it(page: Page) -> None:
+    bars = page.locator("meta[name=theme-color]")
+    await page.click("#theme")
+    for bar in await bars.all():
+        await expect(bar).to_have_attribute("content", "rgb(17, 19, 24)")
+    await page.reload()
+    await expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+    for bar in await bars.all():
+        await expect(bar).to_have_attribute("content", "rgb(17, 19, 24)")

@@ -86,3 +86,16 @@ async def test_a_line_is_said_once_and_none_of_an_earlier_call_again(page: Page,
     await expect(page.locator("#line-word")).to_have_text("connected")
     server.call.send(*answer_begins("r1", "a1", None), *answer_ends("r1", "a1", None, "It is one."))
     await expect(page.locator("#announcer p")).to_have_text(["Antiphon: It is noon.", "Antiphon: It is one."])
+
+
+async def test_letters_do_nothing_for_whoever_wants_it_so(page: Page) -> None:
+    """Who speaks to the computer, or whose hand slips, would else mute by accident (WCAG 2.1.4)."""
+    await page.keyboard.press(",")
+    await page.uncheck('input[name="hasKeys"]')
+    await page.keyboard.press("Escape")
+    await connect_by_key(page)
+    await page.focus("#transcript")
+    await page.keyboard.press("m")
+    await page.keyboard.press(",")
+    await expect(page.locator("html")).to_have_attribute("data-mic", "on")
+    await expect(page.locator("#settings")).to_be_hidden()

@@ -135,10 +135,12 @@ async def test_a_second_call_stands_under_a_line_that_says_so(page: Page, server
     await page.click("#call")
     await page.click("#call")
     await until(page, 'antiphon.line === "on"')
-    await expect(page.locator(".note")).to_have_count(0)
+    await expect(page.locator(".note")).to_have_text("The call has ended.")
     server.call.send(*heard("u1", None), said("u1", "second"))
     await expect(page.locator(".speech-text").nth(1)).to_have_text("second")
-    await expect(page.locator("#transcript > li").nth(1)).to_have_text("A new call. The one above is not remembered.")
+    await expect(page.locator("#transcript > li")).to_contain_text(
+        ["first", "The call has ended.", "A new call. The one above is not remembered.", "second"]
+    )
 
 
 async def test_errors_are_told_but_those_of_taking_turns_are_not(page: Page, server: ScriptedServer) -> None:
@@ -390,6 +392,7 @@ async def test_starting_again_makes_a_new_call_and_keeps_what_was_said(page: Pag
     await until(page, "antiphon.transcript.at(-1)?.text === 'second'")
     assert [entry.get("text", entry.get("key")) for entry in await hook(page, "transcript")] == [
         "first",
+        "note_ended",
         "note_new_call",
         "second",
     ]

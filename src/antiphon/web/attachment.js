@@ -40,8 +40,9 @@ export class Attachment {
     const mine = ++this.#taken;
     /** @type {ImageBitmap} */ let photo;
     try {
-      const { readPhoto } = await import("./photo.js");
+      const { drawPreview, readPhoto } = await import("./photo.js");
       photo = await readPhoto(file);
+      if (mine === this.#taken) drawPreview(photo, /** @type {HTMLCanvasElement} */ (byId("attached-picture")));
     } catch (error) {
       this.observer.onProblem(photoProblem(error));
       return;
@@ -52,12 +53,6 @@ export class Attachment {
     }
     this.#photo?.close();
     this.#photo = photo;
-    const picture = /** @type {HTMLCanvasElement} */ (byId("attached-picture"));
-    const { width, height } = photo;
-    const scale = Math.min(1, 320 / Math.max(width, height));
-    picture.width = Math.max(1, Math.round(width * scale));
-    picture.height = Math.max(1, Math.round(height * scale));
-    picture.getContext("2d")?.drawImage(photo, 0, 0, picture.width, picture.height);
     byId("attached").hidden = false;
     this.observer.onChange();
   }

@@ -167,6 +167,7 @@ export class Caller {
   /** @param {import("./connection.js").ConnectionState} state @param {import("./problems.js").Problem|null} problem */
   #stateChanged(state, problem) {
     if (state === "disconnected" || state === "error") {
+      if (this.entries.length > 0) this.#note("note_ended");
       this.#earlier = this.entries;
       this.call = null;
       this.#isHolding = false;

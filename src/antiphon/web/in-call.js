@@ -6,6 +6,6 @@
 export { drawAnswers } from "./answers-panel.js";
 export { StayAwake } from "./awake.js";
 export { ConversationPanel } from "./conversation-panel.js";
-export { drawLine } from "./line-panel.js";
+export { drawLine, watchLine } from "./line-panel.js";
 export { pastEntries } from "./past-entries.js";
 export { TranscriptView } from "./transcript-view.js";

@@ -4,7 +4,7 @@
  * settings, ? shows the keys.
  */
 /**
- * @param {{interrupt: () => void, toggleMute: () => void, holdToTalk: (isHolding: boolean) => boolean, focusText: () => void, find: () => void, settings: () => void, help: () => void}} actions
+ * @param {{interrupt: () => void, toggleMute: () => void, holdToTalk: (isHolding: boolean) => boolean, focusText: () => void, find: () => void, settings: () => void, help: () => void, areOn: () => boolean}} actions
  *   holdToTalk: false when there is nothing to be held for
  */
 export function bindKeys(actions) {
@@ -21,7 +21,7 @@ export function bindKeys(actions) {
       actions.interrupt();
       return;
     }
-    if (event.repeat && event.code !== "Space") return;
+    if (!actions.areOn() || (event.repeat && event.code !== "Space")) return;
     if (event.target instanceof HTMLElement && isTyping(event.target)) return;
     // By place where it is a letter: М on a Russian keyboard is another character on the same cap.
     if (event.code === "KeyM") actions.toggleMute();

@@ -42,6 +42,17 @@ export function drawLine(samples, isFallback = false) {
   return { verdict, cause };
 }
 
+/** @type {string|null} */ let warnedOf = null; // of each trouble once in a call
+
+/** Draws the line of a call, warns of a poor one once, and takes the warning back. @param {import("./caller.js").Caller} caller */
+export function watchLine(caller) {
+  const { verdict, cause } = drawLine(caller.line, caller.call?.transport === "websocket");
+  const isWarned = caller.notice?.key.startsWith("link_poor_") ?? false;
+  if (verdict !== "poor" && isWarned) caller.say(null);
+  if (verdict === "poor" && caller.notice === null && warnedOf !== cause) caller.say({ key: `link_poor_${warnedOf = cause}` });
+  if (!caller.call) warnedOf = null;
+}
+
 /** @param {number} value @param {"ms"|"%"|"kbps"} unit */
 function figure(value, unit) {
   const number = new Intl.NumberFormat(language(), { maximumFractionDigits: value < 10 ? 1 : 0 }).format(value);

@@ -30,7 +30,6 @@ let isSending = false;
 let isDrawDue = false;
 let hasArchived = true;
 let conversationId = crypto.randomUUID();
-/** @type {string|null} */ let warnedOf = null; // of each trouble once in a call
 let settings = loadSettings();
 /** @type {typeof import("./in-call.js")|null} */ let inCall = null;
 /** @type {import("./transcript-view.js").TranscriptView|null} */ let view = null;
@@ -164,14 +163,6 @@ function toggleSound() {
   drawSoon();
 }
 
-/** Warns of a poor line once, and takes the warning back. @param {{verdict: string, cause: string|null}} line */
-function watchLine({ verdict, cause }) {
-  const isWarned = caller.notice?.key.startsWith("link_poor_") ?? false;
-  if (verdict !== "poor" && isWarned) caller.say(null);
-  if (verdict === "poor" && caller.notice === null && warnedOf !== cause) caller.say({ key: `link_poor_${warnedOf = cause}` });
-  if (!caller.call) warnedOf = null;
-}
-
 // ── what is kept ────────────────────────────────────────────────────────────────────────────────────────────────
 
 /** The conversation on this page as one keeps it. @returns {import("./archive.js").PastConversation} */
@@ -248,6 +239,13 @@ function switchTheme() {
   const isDark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
   root.dataset.theme = isDark ? "light" : "dark";
   keep("antiphon.theme", root.dataset.theme);
+  tintBrowser();
+}
+
+/** The browser's own bar takes the colour of the page. */
+function tintBrowser() {
+  const { backgroundColor } = getComputedStyle(document.body);
+  for (const meta of document.querySelectorAll("meta[name=theme-color]")) meta.setAttribute("content", backgroundColor);
 }
 
 function toggleSide() {
@@ -268,7 +266,10 @@ function isSideOpen() {
 // ── begin ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 const theme = kept("antiphon.theme");
-if (theme === "light" || theme === "dark") document.documentElement.dataset.theme = theme;
+if (theme === "light" || theme === "dark") {
+  document.documentElement.dataset.theme = theme;
+  tintBrowser();
+}
 await firstWords;
 sound.volume = settings.volume;
 drawAll();
@@ -322,6 +323,7 @@ bindKeys({
   focusText: () => text.focus(),
   find: findWords,
   settings: () => void fetched(openSettings),
+  areOn: () => settings.hasKeys,
   help: () => void fetched(openKeys),
 });
 addEventListener("pagehide", () => {
@@ -330,7 +332,7 @@ addEventListener("pagehide", () => {
 });
 document.addEventListener("visibilitychange", () => caller.call && !document.hidden && wakeAudio());
 setInterval(() => {
-  if (inCall) watchLine(inCall.drawLine(caller.line, caller.call?.transport === "websocket"));
+  inCall?.watchLine(caller);
   inCall?.drawAnswers(caller.turns);
   panel?.cost(caller.usage, caller.seconds);
   if (!hasArchived) void archive();

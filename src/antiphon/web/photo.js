@@ -79,3 +79,12 @@ function asDataUrl(blob) {
     reader.readAsDataURL(blob);
   });
 }
+
+/** @param {ImageBitmap} photo @param {HTMLCanvasElement} picture  takes its shape, small */
+export function drawPreview(photo, picture) {
+  const { width, height } = photo;
+  const scale = Math.min(1, 320 / Math.max(width, height));
+  picture.width = Math.max(1, Math.round(width * scale));
+  picture.height = Math.max(1, Math.round(height * scale));
+  picture.getContext("2d")?.drawImage(photo, 0, 0, picture.width, picture.height);
+}

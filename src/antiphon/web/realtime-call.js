@@ -153,9 +153,7 @@ export class RealtimeCall {
    * @param {(event: any) => unknown} handler  returns `CONSUME` to keep an event from later handlers and from the chat
    * @returns {() => void} forgets the handler
    */
-  on(pattern, handler) {
-    return this.#conversation.handlers.on(pattern, handler);
-  }
+  on(pattern, handler) { return this.#conversation.handlers.on(pattern, handler); }
 
   /** Sees every event of the wire before anybody else, and may change or drop it. @param {Middleware} middleware @returns {() => void} */
   use(middleware) { return this.#exchange.use(middleware); }
@@ -176,7 +174,7 @@ export class RealtimeCall {
     const item = { id: newId("item"), type: "message", role: "user", content };
     this.#exchange.wanted();
     if (this.state === "idle" || this.state === "disconnected" || this.state === "error") throw new CallError({ kind: "not_connected" });
-    if (JSON.stringify(item).length + 200 > this.messageLimit) throw new CallError({ kind: "message_too_large" });
+    if (new Blob([JSON.stringify(item)]).size + 200 > this.messageLimit) throw new CallError({ kind: "message_too_large" });
     this.#exchange.say(item, respond, interrupt);
     return item.id;
   }
@@ -253,7 +251,10 @@ export class RealtimeCall {
     }
     const changed = this.updateSession({ output_modalities: [mode === "text" ? "text" : "audio"] });
     if (mode === "voice" && this.#options.microphone !== false) await this.openMicrophone().catch(() => {});
-    await changed;
+    await changed.catch((error) => {
+      this.#mode = mode === "text" ? "voice" : "text";
+      throw error;
+    });
   }
 
   /** Turns the microphone on, or takes another one, also in the middle of a call. @param {string} [deviceId]  of `devices` */

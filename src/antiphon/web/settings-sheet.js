@@ -104,6 +104,7 @@ export class SettingsSheet {
         s.turns === "semantic_vad" ? this.#select("eagerness", EAGERNESS.map((name) => [name === "auto" ? "" : name, word(`eagerness_${name}`)])) : null),
       section("settings_transcript",
         this.#select("language", [["", word("language_any")], ...languageChoices()]),
+        this.#switch("hasKeys"),
         this.#switch("keepsPast"),
         this.#forget()),
     ];

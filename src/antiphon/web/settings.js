@@ -19,6 +19,7 @@
  * @property {"low"|"medium"|"high"|"auto"|null} eagerness  of semantic_vad
  * @property {string|null} language  ISO 639-1, of the transcript
  * @property {boolean} isTextOnly  answers come in writing
+ * @property {boolean} hasKeys  single letters do things
  * @property {boolean} keepsPast  conversations stay on this device
  */
 
@@ -39,7 +40,7 @@ const SERVER_VAD = { threshold: 0.5, prefix_padding_ms: 300, silence_duration_ms
 export function usualSettings() {
   return {
     microphone: null, speaker: null, volume: 1, voice: null, speed: null, instructions: null, turns: null, threshold: null,
-    prefixMs: null, silenceMs: null, eagerness: null, language: null, isTextOnly: false, keepsPast: true,
+    prefixMs: null, silenceMs: null, eagerness: null, language: null, isTextOnly: false, hasKeys: true, keepsPast: true,
   };
 }
 
@@ -65,6 +66,7 @@ export function settingsFrom(kept) {
     eagerness: oneOf(given.eagerness, EAGERNESS),
     language: shortText(given.language, 16),
     isTextOnly: given.isTextOnly === true,
+    hasKeys: given.hasKeys !== false,
     keepsPast: given.keepsPast !== false,
   };
 }

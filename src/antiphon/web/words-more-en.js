@@ -25,6 +25,7 @@ export const WORDS = {
   note_error: "The server reported an error.",
   note_failed: "The answer failed. Say it again, or type it.",
   note_incomplete: "The answer was too long and stops here.",
+  note_ended: "The call has ended.",
   note_new_call: "A new call. The one above is not remembered.",
 
   // settings
@@ -46,6 +47,7 @@ export const WORDS = {
   setting_silenceMs: "Silence that ends your turn",
   setting_eagerness: "How soon it answers",
   setting_language: "Your language",
+  setting_hasKeys: "Keys like M and F do things",
   setting_keepsPast: "Keep conversations on this device",
   as_the_server_likes: "Server's default",
   not_followed: "The server keeps its own choice here.",

@@ -26,6 +26,7 @@ export const WORDS = {
   note_error: "Сервер сообщил об ошибке.",
   note_failed: "Ответ не получился. Повторите голосом или текстом.",
   note_incomplete: "Ответ получился слишком длинным и обрывается здесь.",
+  note_ended: "Звонок завершён.",
   note_new_call: "Новый звонок. Прежний разговор собеседник не помнит.",
 
   // settings
@@ -47,6 +48,7 @@ export const WORDS = {
   setting_silenceMs: "Пауза, после которой он отвечает",
   setting_eagerness: "Как скоро отвечать",
   setting_language: "Ваш язык",
+  setting_hasKeys: "Клавиши вроде M и F",
   setting_keepsPast: "Хранить разговоры на этом устройстве",
   as_the_server_likes: "По умолчанию сервера",
   not_followed: "Здесь сервер оставил своё.",
