@@ -12,19 +12,9 @@ from playwright.async_api import expect
 
 from web.scene import Scene, State
 from web.states_of_calls import asked
+from web.visiting import SAY_STATE
 from web.wire import answer_begins, delta
 
-SAY_STATE = """() => {
-  const made = RTCPeerConnection;
-  window.RTCPeerConnection = class extends made {
-    constructor(...options) { super(...options); window.peer = this; }
-    get connectionState() { return window.saidState ?? super.connectionState; }
-  };
-  window.sayState = (state) => {
-    window.saidState = state;
-    window.peer.dispatchEvent(new Event("connectionstatechange"));
-  };
-}"""
 ONLY_RELAYS = """() => {
   const made = RTCPeerConnection;
   window.RTCPeerConnection = class extends made {
