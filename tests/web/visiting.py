@@ -1,4 +1,4 @@
-"""What tests do in the opened page: wait for what it shows, press Start, refuse the microphone, say that a line is gone."""
+"""What tests do in the opened page: wait for what it shows, press Start, refuse the microphone, lose the line."""
 
 from __future__ import annotations
 
