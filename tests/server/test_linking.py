@@ -110,6 +110,19 @@ def test_what_cannot_be_linked_is_named(changed: dict[str, str], complaint: str 
         link(house).texts()
 
 
+def test_two_things_of_one_name_from_different_files_are_named() -> None:
+    house = {
+        "a.js": 'import { x } from "./one.js";\nimport { y } from "./with-a.js";\n',
+        "b.js": 'import { x } from "./one.js";\n',
+        "c.js": 'import { x } from "./two.js";\n',
+        "with-a.js": 'import { x } from "./two.js";\nexport const y = x;\n',
+        "one.js": "export const x = 1;\n",
+        "two.js": "export const x = 2;\n",
+    }
+    with pytest.raises(LinkError, match="x is also declared in (one|two)"):
+        link(house).texts()
+
+
 @pytest.fixture(scope="module")
 def page() -> Linked:
     folder = packaged_page()

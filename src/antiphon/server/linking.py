@@ -3,8 +3,9 @@ page_texts.py.
 
 A page of sixty modules is sixty requests, each compressed by itself. Here the modules are grouped by who needs them,
 and each group becomes the text of one of its members, its head: the others stand in it one after another, in the
-order in which a browser would run them. Every module keeps its address: at that of one that travels inside a head
-there is a line that says where, so that there is one instance of it, whoever imports it and how.
+order in which a browser would run them (what they take from other files runs before them all). Every module keeps its
+address: at that of one that travels inside a head there is a line that says where, so that there is one instance of
+it, whoever imports it and how.
 
     main.js       import{Router}from"./realtime-call.js"; …    the head of what only the page needs
     realtime-call.js    class Router{…} … export{Router,…};    the head of what page and module share
@@ -145,13 +146,13 @@ class Linked:
         return {other: list(names) for other, names in taken.items()}
 
     def _refuse_same_names(self, members: Iterable[str], taken: Mapping[str, Iterable[str]]) -> None:
-        owners = {name: other for other, names in taken.items() for name in names}
-        for path in members:
-            for name in sorted(self._modules[path].tops):
-                if name in owners:
-                    raise LinkError(
-                        f"{path}: {name} is also declared in {owners[name]}, and both travel together; rename one"
-                    )
+        owners: dict[str, str] = {}
+        declared = [(other, names) for other, names in taken.items()]
+        declared += [(path, sorted(self._modules[path].tops)) for path in members]
+        for path, names in declared:
+            for name in names:
+                if other := owners.get(name):
+                    raise LinkError(f"{path}: {name} is also declared in {other}, and both are in one file; rename one")
                 owners[name] = path
 
     def _body(self, module: Module, head: str) -> str:
