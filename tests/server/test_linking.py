@@ -119,7 +119,7 @@ def test_two_things_of_one_name_from_different_files_are_named() -> None:
         "one.js": "export const x = 1;\n",
         "two.js": "export const x = 2;\n",
     }
-    with pytest.raises(LinkError, match="x is also declared in (one|two)"):
+    with pytest.raises(LinkError, match=r"x is also declared in (one|two)"):
         link(house).texts()
 
 
