@@ -257,7 +257,9 @@ class ScriptedServer:
         return JSONResponse({"iceServers": self.ice_servers})
 
     async def _open(self, request: Request) -> Response:
-        offer = (await request.body()).decode()
+        # Without a microphone a browser tells its addresses as names; this peer is a bare aiortc, which gives up where
+        # no name can be looked up. Ours needs none (tests/rtc).
+        offer = re.sub(r"[\w-]+\.local\b", "127.0.0.1", (await request.body()).decode())
         self.asked.set()
         await self.answers.wait()
         if self.refuse_with is not None:
