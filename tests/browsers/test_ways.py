@@ -74,7 +74,6 @@ async def test_where_webrtc_finds_no_way_sound_goes_over_the_websocket(firefox: 
     await firefox.until("call.levels.output < 0.001")
 
 
-@pytest.mark.xfail(strict=True, reason="asking Firefox for AudioContext.outputLatency may stop it for good")
 async def test_firefox_is_not_asked_how_late_its_sound_is(firefox: Tab, server: ScriptedServer) -> None:
     """It holds its audio graph while it asks its audio thread, which may be waiting for that graph."""
     await fallen_back(firefox, server)

@@ -5,6 +5,8 @@
  */
 
 
+const CAN_STAND_STILL = navigator.userAgent.includes("Firefox/");
+
 export class SocketAudio {
   /** @type {AudioContext} */ #context;
   /** @type {AudioWorkletNode} */ #player;
@@ -49,7 +51,10 @@ export class SocketAudio {
 
   /** How long sound is on its way to the ear after it was played, in milliseconds. */
   get latencyMs() {
-    return 1000 * (this.#context.outputLatency || this.#context.baseLatency || 0);
+    // Not asked of Firefox: it holds its audio graph while it asks the audio thread, which may be waiting for that graph,
+    // and then the page stands still for good. So some 30 ms more count as heard there than were.
+    const { baseLatency } = this.#context;
+    return 1000 * ((CAN_STAND_STILL ? 0 : this.#context.outputLatency) || baseLatency || 0);
   }
 
   /** @param {MediaStreamTrack|null} track */
