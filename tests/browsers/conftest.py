@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 
@@ -11,7 +10,6 @@ import pytest_asyncio
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from antiphon.server.page import HEADERS
 from browsers.complaints import ComplaintsKept
@@ -35,29 +33,10 @@ async def shop(_request: Request) -> Response:
     return HTMLResponse(SHOP, headers=HEADERS)
 
 
-class AddressesLookedUp:
-    """Stands in for the look-up of `.local` names, as which Firefox tells its own addresses: the scripted server's peer
-    is a bare aiortc, which gives up where no name can be looked up. Ours needs none; see test_embedded_engine.py.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def received() -> Message:
-            message = await receive()
-            if "body" in message:
-                message["body"] = re.sub(rb"[\w-]+\.local\b", b"127.0.0.1", message["body"])
-            return message
-
-        await self._app(scope, received, send)
-
-
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def one_server() -> AsyncIterator[ScriptedServer]:
     server = ScriptedServer()
     server.app.router.routes.insert(0, Route("/shop", shop))
-    server.app.add_middleware(AddressesLookedUp)
     server.app.add_middleware(ComplaintsKept)
     async with live_app(server.app) as server.base_url:
         yield server
