@@ -256,7 +256,7 @@ function toggleSide() {
 
 function findWords() {
   if (isSideOpen()) toggleSide(); // it covers what is looked through
-  panel?.focus();
+  if (caller.entries.length > 0) void fetched(openCallView).then(() => panel?.focus());
 }
 
 function isSideOpen() {
