@@ -256,7 +256,8 @@ function toggleSide() {
 
 function findWords() {
   if (isSideOpen()) toggleSide(); // it covers what is looked through
-  if (caller.entries.length > 0) void fetched(openCallView).then(() => panel?.focus());
+  if (panel) panel.focus(); // at once, or the next letter would go elsewhere
+  else if (caller.entries.length > 0) void fetched(openCallView).then(() => panel?.focus());
 }
 
 function isSideOpen() {
