@@ -44,11 +44,12 @@ async def test_the_transcript_follows_until_the_reader_scrolls_up(page: Page, se
     at_end = (
         "(list => list.scrollHeight - list.scrollTop - list.clientHeight < 2)(document.querySelector('#transcript'))"
     )
-    await until(page, f"antiphon.transcript.length === 30 && {at_end}")
+    await expect(page.locator("#transcript > li")).to_have_count(30)
+    await until(page, at_end)
     await page.evaluate("document.querySelector('#transcript').scrollTop = 100")
     await expect(page.locator("#newest")).to_be_visible()
     server.call.send(*heard("late", previous), said("late", "late"))
-    await until(page, "antiphon.transcript.length === 31")
+    await expect(page.locator("#transcript > li")).to_have_count(31)
     assert await page.evaluate("document.querySelector('#transcript').scrollTop") == 100
     await page.click("#newest")
     await until(page, at_end)
